@@ -1,0 +1,237 @@
+//! What a vswitch must be able to do, and how it says that it could not.
+//!
+//! An [`Engine`] is one vswitch (or one network namespace's kernel). It makes interfaces to a specification, marks them with
+//! their owner, and finds them again by that mark. The order in which these calls are made stands in [`crate::lifecycle`].
+//!
+//! # For implementers
+//! * Every call is bounded by `cx.deadline`.
+//! * Every call can be repeated: `ensure`, `join` and `assign` bring about a state, `remove` of what is gone succeeds.
+//! * Nothing without our mark is changed or deleted. Between the request that creates and the request that marks there may be a
+//!   kill: `find` recognises such an unmarked thing by a name that is derived from the tag.
+//! * No call reads all interfaces of the vswitch but `owned`.
+//!
+//! [`crate::testing::conformance`] checks all of this against any engine.
+
+use std::{error::Error as StdError, fmt};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    addr::{Address, Route},
+    cx::Cx,
+    id::AttachmentId,
+    owner::{Owner, OwnerTag},
+    reconcile::State,
+    spec::{EngineKind, InterfaceSpec, Network},
+};
+
+/// One vswitch, or the kernel in one network namespace.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Connects if need be, and tells what is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when nothing answers, [`ErrorKind::Degraded`] when existing traffic suffers too.
+    async fn ready(&self, cx: Cx) -> Result<EngineInfo, EngineError>;
+
+    /// Whether the vswitch that `info` describes can make that interface and join it to that network. Changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] or [`ErrorKind::Invalid`], naming what would work.
+    fn supports(
+        &self,
+        info: &EngineInfo,
+        spec: &InterfaceSpec,
+        network: &Network,
+    ) -> Result<(), EngineError>;
+
+    /// Makes the interface exist as `spec` says, marked with `owner`, and up. When it does already, nothing happens.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when there is one of another specification or of another owner.
+    async fn ensure(
+        &self,
+        cx: Cx,
+        owner: &Owner,
+        spec: &InterfaceSpec,
+    ) -> Result<Box<dyn Interface>, EngineError>;
+
+    /// The owner's interface, or `None`. `hint` is what an earlier [`Interface::hint`] said: checked, never trusted.
+    async fn find(
+        &self,
+        cx: Cx,
+        owner: &OwnerTag,
+        hint: Option<&Hint>,
+    ) -> Result<Option<Box<dyn Interface>>, EngineError>;
+
+    /// Everything here that bears one of our marks, of whatever network and instance. May list all interfaces.
+    async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError>;
+}
+
+/// One interface that an engine made, and a connection to do things with it.
+#[async_trait]
+pub trait Interface: Send + Sync {
+    /// What to remember so that [`Engine::find`] need not search.
+    fn hint(&self) -> Hint;
+
+    /// The present state in the words of the specification. What cannot be known now is left out.
+    async fn observe(&self, cx: Cx) -> Result<State, EngineError>;
+
+    /// Makes it a member of the network, which is made (and marked as ours) when missing.
+    async fn join(&self, cx: Cx, network: &Network) -> Result<(), EngineError>;
+
+    /// Gives it the addresses and routes. What was set here before and is no longer wanted goes; what others set stays.
+    async fn assign(
+        &self,
+        cx: Cx,
+        addresses: &[Address],
+        routes: &[Route],
+    ) -> Result<(), EngineError>;
+
+    /// Removes it, and its network when that is ours and has no other member. Absence is success.
+    async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError>;
+}
+
+/// What a vswitch said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// Which engine.
+    pub kind: EngineKind,
+    /// Its version as it prints it.
+    pub version: String,
+    /// What it can do, in the engine's own words (message names, interface types, kernel features).
+    pub features: Vec<String>,
+}
+
+impl EngineInfo {
+    /// Whether `feature` is among the features.
+    pub fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|known| known == feature)
+    }
+}
+
+/// Where an interface was when it was last seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hint {
+    /// The vswitch's index for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// The vswitch's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A marked thing in a vswitch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// Whose it is.
+    pub tag: OwnerTag,
+    /// The plain ids, where the mark had room for them.
+    pub attachment: Option<AttachmentId>,
+}
+
+/// What a caller may want to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The vswitch's API cannot be reached: try again later.
+    Unavailable,
+    /// The API answers, but packets do not flow.
+    Degraded,
+    /// This vswitch, build or kernel cannot do it: change the configuration.
+    Unsupported,
+    /// The configuration names something that is not there or cannot be: change it.
+    Invalid,
+    /// Something else stands where the interface should be.
+    Conflict,
+    /// An answer that makes no sense, or a refusal that should not happen.
+    Protocol,
+    /// The deadline passed.
+    TimedOut,
+    /// The container's network namespace is not there any more.
+    NamespaceGone,
+    /// A file could not be read or written.
+    Io,
+}
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A failed step: what was being done, of which kind, and the cause.
+pub struct EngineError {
+    kind: ErrorKind,
+    doing: String,
+    source: Option<BoxError>,
+}
+
+impl EngineError {
+    /// A failure while `doing` (an operation with its object and values: `create veth "us01" (mtu 9000)`).
+    pub fn new(kind: ErrorKind, doing: impl Into<String>) -> Self {
+        Self {
+            kind,
+            doing: doing.into(),
+            source: None,
+        }
+    }
+
+    /// The same with its cause.
+    pub fn because(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What a caller may do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.doing)?;
+        if self.kind == ErrorKind::TimedOut {
+            f.write_str(": the time limit of the call has passed")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, chain(self))
+    }
+}
+
+impl StdError for EngineError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// An error and its causes in one line, outermost first.
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let cause = std::io::Error::other("no buffer space");
+        let error = EngineError::new(ErrorKind::Io, "write record \"x\"").because(cause);
+        assert_eq!(chain(&error), "write record \"x\": no buffer space");
+        let late = EngineError::new(ErrorKind::TimedOut, "lock \"x\"");
+        assert_eq!(
+            chain(&late),
+            "lock \"x\": the time limit of the call has passed"
+        );
+    }
+}

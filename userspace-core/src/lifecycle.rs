@@ -1,0 +1,164 @@
+//! The order of steps, for every engine the same.
+//!
+//! ```text
+//! add     lock, refuse | record, ensure, join, IPAM, record, assign, publish      a failure behind the bar is undone
+//! detach  lock | withdraw, remove, IPAM release, forget the record                every step runs, whatever failed before
+//! check   observe the halves, compare with the record; IPAM check
+//! gc      detach what is recorded or marked, of this network and instance, and not listed as valid
+//! repair  for each record: ensure, join, assign again
+//! ```
+//!
+//! # Guarantees
+//! * The record stands before the first effect and goes after the last, so that [`detach`] finds what a killed [`add`] made.
+//! * The undo of a failed [`add`] *is* [`detach`], with a time budget of its own.
+//! * A refusal is not a failure: what already exists is refused before the bar, and stays.
+//!
+//! # Assumptions
+//! * `detach` must tolerate that `add` never ran, ran half, or ran on a host that has since been restarted.
+//! * Engines, stores and IPAM can be asked the same thing twice.
+
+use std::sync::Arc;
+
+use crate::{
+    addr::MacAddr,
+    cx::Cx,
+    engine::{Engine, EngineError, ErrorKind, chain},
+    id::InterfaceName,
+    ipam::Allocation,
+    lock::{Lock, LockName},
+    plan::Plan,
+    record::RecordDir,
+    remote::RemoteStore,
+    spec::{EngineAt, Network},
+};
+
+mod add;
+mod check;
+mod detach;
+mod gc;
+mod repair;
+
+pub use self::{
+    add::{AddError, AddRequest, add},
+    check::{CheckError, Expected, check},
+    detach::{Detach, DetachError, Fallback, detach},
+    gc::{Collect, Collected, gc},
+    repair::{Repaired, repair},
+};
+
+/// Everything outside that the steps act upon.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// Opens engines.
+    pub engines: &'a dyn Engines,
+    /// Opens remote stores.
+    pub stores: &'a dyn Stores,
+    /// The records of this host.
+    pub records: &'a RecordDir,
+}
+
+/// Opens the engine at a place. Which engines there are is the caller's build.
+pub trait Engines: Send + Sync {
+    /// The engine at `at`; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when this build has no such engine, [`ErrorKind::NamespaceGone`] when its namespace is no more.
+    fn open(&self, at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError>;
+}
+
+/// Opens the remote store that a plan publishes to.
+pub trait Stores: Send + Sync {
+    /// The store for a half that is to be found in `shared_dir`.
+    fn open(&self, shared_dir: &std::path::Path) -> Arc<dyn RemoteStore>;
+}
+
+/// What an ADD made, in the words of its caller's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The vswitch's name of the host's half.
+    pub host: Option<String>,
+    /// The container's interface.
+    pub container: Endpoint,
+    /// Its addresses.
+    pub allocation: Allocation,
+}
+
+/// The container's interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its MAC address.
+    pub mac: MacAddr,
+    /// Its MTU, when one was asked for.
+    pub mtu_bytes: Option<u32>,
+    /// The socket that it is made over, on the host; none for a kernel interface.
+    pub socket: Option<std::path::PathBuf>,
+}
+
+/// Whether the engines answer. `Err` has the first that does not.
+///
+/// # Errors
+/// The engine's own.
+pub async fn status(world: World<'_>, cx: Cx, engines: &[EngineAt]) -> Result<(), EngineError> {
+    for at in engines {
+        let info = world.engines.open(at)?.ready(cx).await?;
+        tracing::debug!(engine = %info.kind, version = info.version, "the engine is ready");
+    }
+    Ok(())
+}
+
+impl World<'_> {
+    async fn lock(&self, cx: Cx, name: &LockName) -> Result<Lock, EngineError> {
+        Lock::take(cx, self.records.state_dir(), name).await
+    }
+
+    async fn lock_network(
+        &self,
+        cx: Cx,
+        engine: &EngineAt,
+        network: &Network,
+    ) -> Result<Option<Lock>, EngineError> {
+        match LockName::network(engine, network) {
+            Some(name) => self.lock(cx, &name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Errors that were met on the way of a teardown that went on.
+#[derive(Debug, Default)]
+struct Collecting(Vec<EngineError>);
+
+impl Collecting {
+    /// Notes the failure of a step, if it is one.
+    fn note<T>(&mut self, step: Result<T, EngineError>) -> Option<T> {
+        match step {
+            Ok(done) => Some(done),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "a step of the teardown failed");
+                self.0.push(error);
+                None
+            }
+        }
+    }
+}
+
+/// How the host's network decides about the container's addresses.
+fn network_of(plan: &Plan) -> Network {
+    match &plan.host {
+        Some(host) => host.network.clone(),
+        None => Network::None,
+    }
+}
+
+/// A vanished namespace took everything in it along.
+fn gone_is_none<T>(found: Result<Option<T>, EngineError>) -> Result<Option<T>, EngineError> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::NamespaceGone => Ok(None),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Makes both halves of an attachment, or nothing.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, network_of};
+use crate::{
+    addr::MacAddr,
+    addressing::{self, Assignment},
+    cx::Cx,
+    engine::{Engine, EngineError, ErrorKind, Hint, Interface, chain},
+    fault,
+    half::ContainerHalf,
+    ipam::{Allocation, Ipam},
+    lock::LockName,
+    plan::{Container, Part, Plan, Published, userspace::complete},
+    record::Record,
+    spec::Device,
+};
+
+/// What is to be added.
+#[derive(Clone)]
+pub struct AddRequest<'a> {
+    /// What is to be made.
+    pub plan: Plan,
+    /// The network's configuration as it came, for the record.
+    pub config: Value,
+    /// Who gives the addresses; without one the attachment has `addresses`.
+    pub ipam: Option<&'a dyn Ipam>,
+    /// Addresses that were asked for where no IPAM is configured.
+    pub addresses: Allocation,
+    /// What the undo of a failure may take, beyond the deadline of the call.
+    pub undo_budget: Duration,
+}
+
+/// Why nothing was added, and what of the undo failed.
+#[derive(Debug)]
+pub struct AddError {
+    /// The cause.
+    pub error: EngineError,
+    /// What could not be undone; DEL tries again.
+    pub undo: Vec<EngineError>,
+}
+
+impl fmt::Display for AddError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(&self.error))?;
+        for error in &self.undo {
+            write!(f, " (not undone: {})", chain(error))?;
+        }
+        Ok(())
+    }
+}
+
+impl From<EngineError> for AddError {
+    fn from(error: EngineError) -> Self {
+        Self {
+            error,
+            undo: Vec::new(),
+        }
+    }
+}
+
+/// The engines of a plan, opened.
+struct Opened {
+    host: Option<Arc<dyn Engine>>,
+    container: Option<Arc<dyn Engine>>,
+}
+
+/// Makes what the plan says.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] when the attachment exists; it then stays as it is. Any other failure has been undone.
+pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Outcome, AddError> {
+    let tag = request.plan.owner.tag;
+    let _lock = world.lock(cx, &LockName::attachment(&tag)).await?;
+    let opened = refuse(world, cx, &request.plan).await?;
+    let mut record = Record::new(request.plan, request.config);
+    let mut ipam_asked = false;
+    let work = Work {
+        world,
+        cx,
+        opened: &opened,
+        ipam: request.ipam,
+    };
+    match work
+        .run(&mut record, request.addresses, &mut ipam_asked)
+        .await
+    {
+        Ok(outcome) => Ok(outcome),
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "undoing the attachment");
+            let undo = Detach {
+                attachment: record.attachment().clone(),
+                ipam: request.ipam.filter(|_| ipam_asked),
+                fallback: super::Fallback::default(),
+            };
+            let undone =
+                detach_locked(world, Cx::within(request.undo_budget), &undo, Some(record)).await;
+            let undo = undone.err().map(|error| error.0).unwrap_or_default();
+            Err(AddError { error, undo })
+        }
+    }
+}
+
+/// Everything that can be known to fail, asked before anything is made.
+async fn refuse(world: World<'_>, cx: Cx, plan: &Plan) -> Result<Opened, EngineError> {
+    let id = &plan.owner.attachment;
+    let exists = || {
+        EngineError::new(
+            ErrorKind::Conflict,
+            format!("add {id} (it is attached already)"),
+        )
+    };
+    if world.records.exists(id) {
+        return Err(exists());
+    }
+    let mut opened = Opened {
+        host: None,
+        container: None,
+    };
+    if let Some(part) = &plan.host {
+        opened.host = Some(able(world, cx, part).await?);
+    }
+    if let Container::Kernel(part) = &plan.container {
+        opened.container = Some(match plan.host {
+            Some(_) => world.engines.open(&part.engine)?,
+            None => able(world, cx, part).await?,
+        });
+    }
+    let hint = hint_of(plan);
+    for engine in [&opened.host, &opened.container].into_iter().flatten() {
+        if engine
+            .find(cx, &plan.owner.tag, hint.as_ref())
+            .await?
+            .is_some()
+        {
+            return Err(exists());
+        }
+    }
+    Ok(opened)
+}
+
+async fn able(world: World<'_>, cx: Cx, part: &Part) -> Result<Arc<dyn Engine>, EngineError> {
+    let engine = world.engines.open(&part.engine)?;
+    let info = engine.ready(cx).await?;
+    engine.supports(&info, &part.spec, &part.network)?;
+    Ok(engine)
+}
+
+/// Where the container's end is to be found.
+fn hint_of(plan: &Plan) -> Option<Hint> {
+    plan.container_end().map(|end| Hint {
+        index: None,
+        name: Some(end.name.to_string()),
+    })
+}
+
+struct Work<'a> {
+    world: World<'a>,
+    cx: Cx,
+    opened: &'a Opened,
+    ipam: Option<&'a dyn Ipam>,
+}
+
+impl Work<'_> {
+    async fn run(
+        &self,
+        record: &mut Record,
+        addresses: Allocation,
+        ipam_asked: &mut bool,
+    ) -> Result<Outcome, EngineError> {
+        fault::point("before record")?;
+        self.world.records.save(record)?;
+        fault::point("after record")?;
+        let (host, container) = self.make(&record.plan).await?;
+        let allocation = match self.ipam {
+            Some(ipam) => {
+                *ipam_asked = true;
+                fault::point("before IPAM")?;
+                let given = ipam.allocate(self.cx, record.attachment()).await?;
+                fault::point("after IPAM")?;
+                given
+            }
+            None => addresses,
+        };
+        record.host = host.as_ref().map(|host| host.hint());
+        record.allocation = Some(allocation);
+        fault::point("before second record")?;
+        self.world.records.save(record)?;
+        fault::point("after second record")?;
+        let allocation = record.allocation.clone().unwrap_or_default();
+        self.assign(&record.plan, &allocation, host, container)
+            .await?;
+        self.publish(&record.plan, &allocation).await?;
+        Ok(outcome(record, allocation))
+    }
+
+    /// Both ends, joined to the host's network.
+    async fn make(
+        &self,
+        plan: &Plan,
+    ) -> Result<(Option<Box<dyn Interface>>, Option<Box<dyn Interface>>), EngineError> {
+        let mut host = None;
+        if let (Some(engine), Some(part)) = (&self.opened.host, &plan.host) {
+            let made = engine.ensure(self.cx, &plan.owner, &part.spec).await?;
+            let _lock = self
+                .world
+                .lock_network(self.cx, &part.engine, &part.network)
+                .await?;
+            made.join(self.cx, &part.network).await?;
+            host = Some(made);
+        }
+        let mut container = None;
+        if let (Some(engine), Container::Kernel(part)) = (&self.opened.container, &plan.container) {
+            container = Some(engine.ensure(self.cx, &plan.owner, &part.spec).await?);
+        }
+        Ok((host, container))
+    }
+
+    async fn assign(
+        &self,
+        plan: &Plan,
+        allocation: &Allocation,
+        host: Option<Box<dyn Interface>>,
+        container: Option<Box<dyn Interface>>,
+    ) -> Result<(), EngineError> {
+        let (for_host, for_container) = addressing::assign(&network_of(plan), allocation)?;
+        if let Some(host) = host.filter(|_| for_host != Assignment::default()) {
+            host.assign(self.cx, &for_host.addresses, &for_host.routes)
+                .await?;
+        }
+        if let Some(container) = container.filter(|_| for_container != Assignment::default()) {
+            let Assignment { addresses, routes } = for_container;
+            container.assign(self.cx, &addresses, &routes).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, plan: &Plan, allocation: &Allocation) -> Result<(), EngineError> {
+        let Container::Published(published) = &plan.container else {
+            return Ok(());
+        };
+        let half = half(plan, published, allocation);
+        let store = self.world.stores.open(&published.shared_dir);
+        store.publish(self.cx, &half).await
+    }
+}
+
+/// The document for the container.
+fn half(plan: &Plan, published: &Published, allocation: &Allocation) -> ContainerHalf {
+    let mut config = published.config.clone();
+    complete(&mut config, !allocation.ips.is_empty());
+    ContainerHalf {
+        attachment: plan.owner.attachment.clone(),
+        config,
+        allocation: allocation.clone(),
+    }
+}
+
+fn outcome(record: &Record, allocation: Allocation) -> Outcome {
+    let plan = &record.plan;
+    let (mac, mtu_bytes) = match &plan.container {
+        Container::Kernel(part) => (
+            part.spec.container_end().map(|end| end.mac),
+            part.spec.mtu_bytes,
+        ),
+        Container::Published(published) => (Some(published.mac), published.config.mtu),
+    };
+    let socket = plan.host.as_ref().and_then(|host| match &host.spec.device {
+        Device::Memif(memif) => Some(memif.socket.clone()),
+        Device::VhostUser(vhost) => Some(vhost.socket.clone()),
+        _ => None,
+    });
+    Outcome {
+        host: record.host.clone().and_then(|hint| hint.name),
+        container: Endpoint {
+            name: record.attachment().interface.clone(),
+            mac: mac.unwrap_or_else(|| MacAddr::new(plan.owner.tag.mac_bytes())),
+            mtu_bytes,
+            socket,
+        },
+        allocation,
+    }
+}

@@ -1,0 +1,225 @@
+//! Removes an attachment: the one teardown, for DEL, for the undo of a failed ADD and for GC.
+
+use std::{fmt, path::PathBuf};
+
+use super::{Collecting, World, gone_is_none};
+use crate::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind, Hint, chain},
+    fault,
+    id::AttachmentId,
+    ipam::Ipam,
+    lock::LockName,
+    owner::{InstanceId, OwnerTag},
+    plan::{Container, Plan},
+    record::Record,
+    spec::{EngineAt, InterfaceKind, Network},
+};
+
+/// What is to go.
+#[derive(Clone)]
+pub struct Detach<'a> {
+    /// Which attachment.
+    pub attachment: AttachmentId,
+    /// Who takes the addresses back.
+    pub ipam: Option<&'a dyn Ipam>,
+    /// Where to look when the record is lost.
+    pub fallback: Fallback,
+}
+
+/// What the configuration of a DEL says, for want of a record. Read leniently: what ADD would refuse still detaches.
+#[derive(Debug, Clone, Default)]
+pub struct Fallback {
+    /// The host's engine.
+    pub host: Option<EngineAt>,
+    /// The network that the host's half was joined to.
+    pub network: Network,
+    /// The kernel in the container.
+    pub container: Option<EngineAt>,
+    /// The directory that the container shared.
+    pub shared_dir: Option<PathBuf>,
+}
+
+/// What could not be removed. All other steps have been done; the record stays, for the next try.
+#[derive(Debug)]
+pub struct DetachError(pub Vec<EngineError>);
+
+impl std::error::Error for DetachError {}
+
+impl fmt::Display for DetachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<_> = self.0.iter().map(|error| chain(error)).collect();
+        f.write_str(&all.join("; "))
+    }
+}
+
+/// Removes the attachment: what the record says, or without one what the marks and the fallback find. Absence is success.
+///
+/// # Errors
+/// All steps that failed.
+pub async fn detach(world: World<'_>, cx: Cx, target: &Detach<'_>) -> Result<(), DetachError> {
+    let tag = OwnerTag::new(&target.attachment, InstanceId::new(0));
+    let _lock = match world.lock(cx, &LockName::attachment(&tag)).await {
+        Ok(lock) => Some(lock),
+        // A state directory that cannot be used must not keep the rest from going.
+        Err(error) if error.kind() == ErrorKind::Io => {
+            tracing::warn!(error = chain(&error), "detaching without the lock");
+            None
+        }
+        Err(error) => return Err(DetachError(vec![error])),
+    };
+    let record = world.records.load(&target.attachment);
+    detach_locked(world, cx, target, record).await
+}
+
+/// The same with the attachment's lock held.
+pub(super) async fn detach_locked(
+    world: World<'_>,
+    cx: Cx,
+    target: &Detach<'_>,
+    record: Option<Record>,
+) -> Result<(), DetachError> {
+    let places = match &record {
+        Some(record) => Places::of(record),
+        None => Places::guess(target),
+    };
+    let mut failed = Collecting::default();
+    failed.note(withdraw(world, cx, &places, target).await);
+    let removed = failed.note(remove_host(world, cx, &places).await);
+    // The container's end of a pair has gone with the host's.
+    if !(places.paired && removed == Some(true)) {
+        failed.note(remove_container(world, cx, &places).await);
+    }
+    failed.note(release(cx, target).await);
+    if failed.0.is_empty() {
+        failed.note(forget(world, target));
+    }
+    if failed.0.is_empty() {
+        Ok(())
+    } else {
+        Err(DetachError(failed.0))
+    }
+}
+
+/// Where an attachment's parts are.
+struct Places {
+    tag: OwnerTag,
+    host: Option<EngineAt>,
+    hint: Option<Hint>,
+    network: Network,
+    container: Option<EngineAt>,
+    container_hint: Hint,
+    paired: bool,
+    shared_dir: Option<PathBuf>,
+}
+
+impl Places {
+    fn of(record: &Record) -> Self {
+        let plan: &Plan = &record.plan;
+        let (container, shared_dir) = match &plan.container {
+            Container::Kernel(part) => (Some(part.engine.clone()), None),
+            Container::Published(published) => (None, Some(published.shared_dir.clone())),
+        };
+        let host = plan.host.as_ref();
+        Self {
+            tag: plan.owner.tag,
+            host: host.map(|host| host.engine.clone()),
+            hint: record.host.clone(),
+            network: super::network_of(plan),
+            container,
+            container_hint: named(&plan.owner.attachment),
+            paired: host.is_some_and(|host| host.spec.kind() == InterfaceKind::Veth),
+            shared_dir,
+        }
+    }
+
+    fn guess(target: &Detach<'_>) -> Self {
+        let fallback = target.fallback.clone();
+        Self {
+            tag: OwnerTag::new(&target.attachment, InstanceId::new(0)),
+            host: fallback.host,
+            hint: None,
+            network: fallback.network,
+            container: fallback.container,
+            container_hint: named(&target.attachment),
+            paired: false,
+            shared_dir: fallback.shared_dir,
+        }
+    }
+}
+
+fn named(id: &AttachmentId) -> Hint {
+    Hint {
+        index: None,
+        name: Some(id.interface.to_string()),
+    }
+}
+
+async fn withdraw(
+    world: World<'_>,
+    cx: Cx,
+    places: &Places,
+    target: &Detach<'_>,
+) -> Result<(), EngineError> {
+    match &places.shared_dir {
+        Some(dir) => {
+            world
+                .stores
+                .open(dir)
+                .withdraw(cx, &target.attachment)
+                .await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether there was a host's half.
+async fn remove_host(world: World<'_>, cx: Cx, places: &Places) -> Result<bool, EngineError> {
+    let Some(at) = &places.host else {
+        return Ok(false);
+    };
+    let engine = world.engines.open(at)?;
+    // Under the network's lock, since the last member takes the network along.
+    let _lock = world.lock_network(cx, at, &places.network).await?;
+    let found = engine.find(cx, &places.tag, places.hint.as_ref()).await?;
+    let Some(interface) = found else {
+        return Ok(false);
+    };
+    fault::point("before remove host")?;
+    interface.remove(cx).await?;
+    fault::point("after remove host")?;
+    Ok(true)
+}
+
+async fn remove_container(world: World<'_>, cx: Cx, places: &Places) -> Result<(), EngineError> {
+    let Some(at) = &places.container else {
+        return Ok(());
+    };
+    let engine = match gone_is_none(world.engines.open(at).map(Some))? {
+        Some(engine) => engine,
+        None => return Ok(()),
+    };
+    let hint = Some(&places.container_hint);
+    let found = gone_is_none(engine.find(cx, &places.tag, hint).await)?;
+    let Some(interface) = found else {
+        return Ok(());
+    };
+    fault::point("before remove container")?;
+    gone_is_none(interface.remove(cx).await.map(Some))?;
+    fault::point("after remove container")
+}
+
+async fn release(cx: Cx, target: &Detach<'_>) -> Result<(), EngineError> {
+    let Some(ipam) = target.ipam else {
+        return Ok(());
+    };
+    fault::point("before IPAM release")?;
+    ipam.release(cx, &target.attachment).await?;
+    fault::point("after IPAM release")
+}
+
+fn forget(world: World<'_>, target: &Detach<'_>) -> Result<(), EngineError> {
+    fault::point("before forget")?;
+    world.records.forget(&target.attachment)?;
+    fault::point("after forget")
+}

@@ -1,0 +1,106 @@
+//! Which network namespace is meant, remembered so that another one at the same path is not taken for it.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use nix::sys::statfs::{FsType, NSFS_MAGIC, PROC_SUPER_MAGIC, fstatfs};
+use serde::{Deserialize, Serialize};
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A network namespace: its path, and what tells it from a later one at that path.
+///
+/// A namespace's inode number is unique while it lives; the boot id tells the numbers of two boots apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NetnsRef {
+    /// Where the runtime keeps it (`CNI_NETNS`).
+    pub path: PathBuf,
+    /// The device that its inode is on.
+    pub dev: u64,
+    /// Its inode number.
+    pub inode: u64,
+    /// The boot in which it was seen.
+    pub boot_id: String,
+}
+
+impl NetnsRef {
+    /// Looks at the namespace at `path`.
+    ///
+    /// # Errors
+    /// What opening it answered; [`io::ErrorKind::InvalidInput`] when the path is no namespace.
+    pub fn inspect(path: &Path) -> io::Result<Self> {
+        let file = fs::File::open(path)?;
+        let kind = fstatfs(&file)?.filesystem_type();
+        if !is_namespace(kind) {
+            let reason = "is not a network namespace";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        let found = file.metadata()?;
+        Ok(Self {
+            path: path.to_owned(),
+            dev: found.dev(),
+            inode: found.ino(),
+            boot_id: boot_id()?,
+        })
+    }
+
+    /// The namespace that the calling thread is in.
+    ///
+    /// # Errors
+    /// What opening it answered.
+    pub fn own() -> io::Result<Self> {
+        Self::inspect(Path::new("/proc/thread-self/ns/net"))
+    }
+
+    /// Whether both are one namespace, whatever their paths.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.dev == other.dev && self.inode == other.inode && self.boot_id == other.boot_id
+    }
+
+    /// Whether the path still leads to this namespace. An error of any kind counts as no.
+    pub fn is_alive(&self) -> bool {
+        Self::inspect(&self.path).is_ok_and(|now| now.is_same(self))
+    }
+}
+
+/// Namespace files are on nsfs; kernels before 3.19 had them on proc.
+fn is_namespace(kind: FsType) -> bool {
+    kind == NSFS_MAGIC || kind == PROC_SUPER_MAGIC
+}
+
+fn boot_id() -> io::Result<String> {
+    Ok(fs::read_to_string(BOOT_ID)?.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_namespace_is_itself() {
+        let own = NetnsRef::own().unwrap();
+        let again = NetnsRef::inspect(Path::new("/proc/self/ns/net")).unwrap();
+        assert!(own.is_same(&again));
+        assert!(again.is_alive());
+    }
+
+    #[test]
+    fn a_namespace_of_another_boot_or_inode_is_another() {
+        let own = NetnsRef::own().unwrap();
+        let mut other = own.clone();
+        other.boot_id = "before".to_owned();
+        assert!(!other.is_alive());
+        let mut other = own.clone();
+        other.inode += 1;
+        assert!(!other.is_alive());
+    }
+
+    #[test]
+    fn a_file_is_no_namespace() {
+        let error = NetnsRef::inspect(Path::new("/etc/passwd")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}

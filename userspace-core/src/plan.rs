@@ -1,0 +1,526 @@
+//! From what was asked to what will be made: defaults filled, complements derived, every contradiction refused.
+//!
+//! Pure: the same request gives the same plan. A plan is what the record keeps, so that DEL needs no configuration.
+
+use std::{fmt, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    addr::MacAddr,
+    conf::{BridgeConf, EngineName, HalfConf, InterfaceType, NetType},
+    id::{AttachmentId, InterfaceName},
+    netns::NetnsRef,
+    owner::{InstanceId, Owner},
+    spec::{
+        Bandwidth, Bridge, ContainerEnd, Device, EngineAt, EngineKind, InterfaceKind,
+        InterfaceSpec, Macvlan, MemifMode, Network, Rate, Tap, Vlan,
+    },
+};
+
+pub(crate) mod userspace;
+
+/// What a caller asks for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which attachment.
+    pub attachment: AttachmentId,
+    /// This installation.
+    pub instance: InstanceId,
+    /// The container's network namespace; kernel interfaces need it.
+    pub netns: Option<NetnsRef>,
+    /// The host's half as typed.
+    pub host: HalfConf,
+    /// The container's half as typed.
+    pub container: HalfConf,
+    /// What was asked for this one container, beyond the network's configuration.
+    pub overrides: Overrides,
+    /// The directory that the host shares with containers.
+    pub shared_dir: Option<PathBuf>,
+}
+
+/// What can be asked for one container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// The MAC address of the container's interface.
+    pub mac: Option<MacAddr>,
+    /// Rate limits.
+    pub bandwidth: Option<Bandwidth>,
+}
+
+/// What will be made for one attachment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The host's half; none when the container's end is all there is (macvlan, tap).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Part>,
+    /// The container's half.
+    pub container: Container,
+}
+
+/// An interface, the engine that makes it and the network that it joins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Who makes it.
+    pub engine: EngineAt,
+    /// What is made.
+    pub spec: InterfaceSpec,
+    /// What it is joined to.
+    #[serde(default)]
+    pub network: Network,
+}
+
+/// The container's half.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Container {
+    /// A kernel interface in the container's namespace, which is ready when ADD returns.
+    Kernel(Part),
+    /// Something in the container makes it from what is published.
+    Published(Published),
+}
+
+/// A half that is handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// What makes it there.
+    pub engine: EngineKind,
+    /// The MAC address that it should have.
+    pub mac: MacAddr,
+    /// The half in the Go plugins' words, complete.
+    pub config: HalfConf,
+    /// The directory on the host that the container sees.
+    pub shared_dir: PathBuf,
+}
+
+/// Why a request is refused before anything is touched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Refusal {
+    /// The key's path in the configuration.
+    pub key: String,
+    /// Its value, when it has one.
+    pub value: Option<String>,
+    /// What is wrong, and what would work.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A key whose value cannot be.
+    pub fn of(key: impl Into<String>, value: impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: Some(value.to_string()),
+            reason: reason.into(),
+        }
+    }
+
+    /// A key that is not there.
+    pub fn missing(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: None,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} {value:?}: {}", self.key, self.reason),
+            None => write!(f, "{} is missing: {}", self.key, self.reason),
+        }
+    }
+}
+
+impl Plan {
+    /// The plan for `request`.
+    ///
+    /// # Errors
+    /// Names the key and the value that cannot be, and what would work.
+    pub fn new(request: &Request) -> Result<Self, Refusal> {
+        let Halves {
+            host,
+            container,
+            kind,
+        } = Halves::of(request)?;
+        let owner = Owner::new(request.attachment.clone(), request.instance);
+        let mac = container_mac(request, host, &owner);
+        let mtu_bytes = mtu(request, kind)?;
+        let bandwidth = request.overrides.bandwidth.or(policing(&request.host));
+        let network = network(host, &request.host)?;
+        if !kind.is_kernel() {
+            let half = userspace::Half {
+                request,
+                kind,
+                host,
+                container,
+                mac,
+                mtu_bytes,
+                bandwidth,
+            };
+            let (host, container) = half.split(network)?;
+            return Ok(Self {
+                owner,
+                host: Some(host),
+                container: Container::Published(container),
+            });
+        }
+        let end = ContainerEnd {
+            netns: netns(request)?,
+            name: request.attachment.interface.clone(),
+            mac,
+        };
+        let spec = InterfaceSpec {
+            device: kernel_device(kind, end, request)?,
+            mac: None,
+            mtu_bytes,
+            bandwidth,
+        };
+        if host == EngineKind::Linux {
+            refuse_on_linux(&spec, &network, &request.host)?;
+        }
+        Ok(Self::kernel(owner, host, spec, network, request))
+    }
+
+    /// Splits a kernel interface into the parts that engines make.
+    fn kernel(
+        owner: Owner,
+        host: EngineKind,
+        spec: InterfaceSpec,
+        network: Network,
+        request: &Request,
+    ) -> Self {
+        let alone = host == EngineKind::Linux && spec.kind() != InterfaceKind::Veth;
+        let container = Part {
+            engine: EngineAt {
+                kind: EngineKind::Linux,
+                socket: None,
+                netns: request.netns.clone(),
+            },
+            spec: spec.clone(),
+            network: Network::None,
+        };
+        let host = Part {
+            engine: EngineAt {
+                kind: host,
+                socket: request.host.socket.clone(),
+                netns: None,
+            },
+            spec,
+            network,
+        };
+        Self {
+            owner,
+            host: (!alone).then_some(host),
+            container: Container::Kernel(container),
+        }
+    }
+
+    /// The container's end in its namespace, when it is a kernel interface.
+    pub fn container_end(&self) -> Option<&ContainerEnd> {
+        match &self.container {
+            Container::Kernel(part) => part.spec.container_end(),
+            Container::Published(_) => None,
+        }
+    }
+}
+
+/// The engines and the kind, checked against what each engine can make.
+struct Halves {
+    host: EngineKind,
+    container: EngineKind,
+    kind: InterfaceKind,
+}
+
+impl Halves {
+    fn of(request: &Request) -> Result<Self, Refusal> {
+        let host = request.host.engine.ok_or_else(|| {
+            Refusal::missing("host.engine", "one of \"vpp\", \"ovs-dpdk\", \"linux\"")
+        })?;
+        let kind = request.host.iftype.ok_or_else(|| {
+            let known = "one of \"memif\", \"vhostuser\", \"veth\", \"tap\", \"macvlan\"";
+            Refusal::missing("host.iftype", known)
+        })?;
+        let (host, kind) = (engine_kind(host), interface_kind(kind));
+        let default = if kind.is_kernel() {
+            EngineKind::Linux
+        } else {
+            host
+        };
+        let container = request.container.engine.map_or(default, engine_kind);
+        if let Some(other) = request.container.iftype.map(interface_kind)
+            && other != kind
+        {
+            let reason = format!("both halves are one kind, and host.iftype is \"{kind}\"");
+            return Err(Refusal::of("container.iftype", other, reason));
+        }
+        refuse_engine("host.engine", host, kind, host_engines(kind))?;
+        refuse_engine("container.engine", container, kind, container_engines(kind))?;
+        if let (true, Some(NetType::Bridge)) = (kind.is_kernel(), request.container.net_type) {
+            let reason = format!("the container's end of a {kind} takes \"interface\" or \"none\"");
+            return Err(Refusal::of("container.netType", "bridge", reason));
+        }
+        Ok(Self {
+            host,
+            container,
+            kind,
+        })
+    }
+}
+
+/// Which engines make that kind on the host.
+fn host_engines(kind: InterfaceKind) -> &'static [EngineKind] {
+    use EngineKind::{Linux, Ovs, Vpp};
+    match kind {
+        InterfaceKind::Memif | InterfaceKind::VhostUser => &[Vpp, Ovs],
+        // ovs-vswitchd makes a new tap at each start: no place for the container's end.
+        InterfaceKind::Tap => &[Linux, Vpp],
+        InterfaceKind::Veth => &[Linux, Ovs, Vpp],
+        InterfaceKind::Macvlan => &[Linux],
+    }
+}
+
+/// Which engines can be named for that kind in the container. VPP has no vhost-user client there, but is accepted as a label:
+/// the Go plugins' samples say so, and the container app tells what it cannot do.
+fn container_engines(kind: InterfaceKind) -> &'static [EngineKind] {
+    use EngineKind::{Dpdk, Linux, Ovs, Vpp};
+    if kind.is_kernel() {
+        &[Linux]
+    } else {
+        &[Vpp, Ovs, Dpdk]
+    }
+}
+
+fn refuse_engine(
+    key: &str,
+    engine: EngineKind,
+    kind: InterfaceKind,
+    able: &[EngineKind],
+) -> Result<(), Refusal> {
+    if able.contains(&engine) {
+        return Ok(());
+    }
+    let able: Vec<_> = able.iter().map(|able| format!("\"{able}\"")).collect();
+    let reason = format!("does not make a {kind} there; {} would", able.join(" or "));
+    Err(Refusal::of(key, engine, reason))
+}
+
+fn engine_kind(name: EngineName) -> EngineKind {
+    match name {
+        EngineName::Vpp => EngineKind::Vpp,
+        EngineName::OvsDpdk => EngineKind::Ovs,
+        EngineName::Linux => EngineKind::Linux,
+        EngineName::Dpdk => EngineKind::Dpdk,
+    }
+}
+
+fn interface_kind(name: InterfaceType) -> InterfaceKind {
+    match name {
+        InterfaceType::Memif => InterfaceKind::Memif,
+        InterfaceType::VhostUser => InterfaceKind::VhostUser,
+        InterfaceType::Tap => InterfaceKind::Tap,
+        InterfaceType::Veth => InterfaceKind::Veth,
+        InterfaceType::Macvlan => InterfaceKind::Macvlan,
+    }
+}
+
+/// The container's MAC: asked for it, or for its half, or for the host's half where that means the container's (VPP's own
+/// interface has an address itself), or derived from the ids so that it stays when the interface is made again.
+fn container_mac(request: &Request, host: EngineKind, owner: &Owner) -> MacAddr {
+    let typed = request.overrides.mac.or(request.container.mac);
+    let from_host = request.host.mac.filter(|_| host != EngineKind::Vpp);
+    typed
+        .or(from_host)
+        .unwrap_or_else(|| MacAddr::new(owner.tag.mac_bytes()))
+}
+
+fn mtu(request: &Request, kind: InterfaceKind) -> Result<Option<u32>, Refusal> {
+    let host = checked_mtu("host.mtu", request.host.mtu)?;
+    let container = checked_mtu("container.mtu", request.container.mtu)?;
+    if let (true, Some(host), Some(container)) = (kind.is_kernel(), host, container)
+        && host != container
+    {
+        let reason = format!("both ends of a {kind} have one MTU, and host.mtu is {host}");
+        return Err(Refusal::of("container.mtu", container, reason));
+    }
+    Ok(if kind.is_kernel() {
+        host.or(container)
+    } else {
+        host
+    })
+}
+
+/// 68 is the least MTU of IPv4 (RFC 791), 65535 the most that the kernel and the vswitches take.
+fn checked_mtu(key: &str, mtu: Option<u32>) -> Result<Option<u32>, Refusal> {
+    match mtu {
+        None | Some(0) => Ok(None),
+        Some(68..=65535) => Ok(mtu),
+        Some(other) => Err(Refusal::of(key, other, "an MTU is 68 to 65535 bytes")),
+    }
+}
+
+fn netns(request: &Request) -> Result<NetnsRef, Refusal> {
+    let reason = "a kernel interface is made in the container's network namespace";
+    let netns = request.netns.clone();
+    netns.ok_or_else(|| Refusal::missing("the network namespace", reason))
+}
+
+/// F's policing keys speak as OVS does: ingress into the switch is what the container sends.
+fn policing(host: &HalfConf) -> Option<Bandwidth> {
+    let vhost = host.vhost.as_ref()?;
+    let rate = vhost.ingress_policing_rate.filter(|rate| *rate > 0)?;
+    let burst = vhost.ingress_policing_burst.unwrap_or(0);
+    Some(Bandwidth {
+        ingress: None,
+        egress: Some(Rate {
+            bits_per_second: rate.saturating_mul(1000),
+            burst_bits: burst.saturating_mul(1000),
+        }),
+    })
+}
+
+fn kernel_device(
+    kind: InterfaceKind,
+    end: ContainerEnd,
+    request: &Request,
+) -> Result<Device, Refusal> {
+    match kind {
+        InterfaceKind::Tap => {
+            let tap = request.host.tap.clone().unwrap_or_default();
+            Ok(Device::Tap(Tap {
+                end,
+                owner_uid: tap.owner,
+                group_gid: tap.group,
+                multi_queue: tap.multi_queue.unwrap_or(false),
+            }))
+        }
+        InterfaceKind::Macvlan => {
+            let macvlan = request.host.macvlan.clone().unwrap_or_default();
+            let key = "host.macvlan.master";
+            let master = macvlan
+                .master
+                .ok_or_else(|| Refusal::missing(key, "name the host's interface below it"))?;
+            let master: InterfaceName = master
+                .parse()
+                .map_err(|_| Refusal::of(key, &master, "is not an interface name"))?;
+            Ok(Device::Macvlan(Macvlan {
+                end,
+                master,
+                mode: macvlan.mode.unwrap_or_default(),
+            }))
+        }
+        _ => Ok(Device::Veth(end)),
+    }
+}
+
+fn network(engine: EngineKind, host: &HalfConf) -> Result<Network, Refusal> {
+    let bridge = host.bridge.clone().unwrap_or_default();
+    match host.net_type.unwrap_or(NetType::None) {
+        NetType::Interface => Ok(Network::Routed),
+        NetType::Bridge => bridge_of(engine, &bridge).map(Network::Bridge),
+        // Every port of OVS is on a bridge.
+        NetType::None if engine == EngineKind::Ovs => {
+            bridge_of(engine, &bridge).map(Network::Bridge)
+        }
+        NetType::None => Ok(Network::None),
+    }
+}
+
+fn bridge_of(engine: EngineKind, conf: &BridgeConf) -> Result<Bridge, Refusal> {
+    let key = "host.bridge.bridgeName";
+    let name = match (&conf.bridge_name, conf.bridge_id, engine) {
+        (Some(name), _, _) => name.clone(),
+        (None, Some(id), EngineKind::Vpp) => id.to_string(),
+        (None, _, EngineKind::Ovs) => "br0".to_owned(),
+        (None, _, _) => return Err(Refusal::missing(key, "name the bridge to join")),
+    };
+    if engine != EngineKind::Vpp && name.parse::<InterfaceName>().is_err() {
+        return Err(Refusal::of(
+            key,
+            name,
+            "a bridge's name has 1 to 15 bytes, without '/', ':' and white space",
+        ));
+    }
+    Ok(Bridge {
+        name,
+        vlan: vlan(conf)?,
+    })
+}
+
+fn vlan(conf: &BridgeConf) -> Result<Vlan, Refusal> {
+    let reason = "a VLAN id is 1 to 4094";
+    let id = conf.vlan_id.filter(|id| *id != 0);
+    if let Some(bad) = id.filter(|id| *id > 4094) {
+        return Err(Refusal::of("host.bridge.vlanId", bad, reason));
+    }
+    let trunks = conf.trunks.clone().unwrap_or_default();
+    if let Some(bad) = trunks.iter().find(|id| !(1..=4094).contains(*id)) {
+        return Err(Refusal::of("host.bridge.trunks", bad, reason));
+    }
+    Ok(Vlan {
+        id,
+        trunks,
+        mode: conf.vlan_mode,
+    })
+}
+
+/// What the kernel's engine does not do, with what does.
+fn refuse_on_linux(
+    spec: &InterfaceSpec,
+    network: &Network,
+    host: &HalfConf,
+) -> Result<(), Refusal> {
+    if spec.kind() != InterfaceKind::Veth && *network != Network::None {
+        let net_type = match network {
+            Network::Bridge(_) => "bridge",
+            _ => "interface",
+        };
+        let reason = format!("a {} on linux takes \"none\" only", spec.kind());
+        return Err(Refusal::of("host.netType", net_type, reason));
+    }
+    if let Network::Bridge(bridge) = network
+        && !bridge.vlan.is_untouched()
+    {
+        let reason = "VLANs on linux take a bridge each: name another bridgeName, or use \"ovs-dpdk\" or \"vpp\"";
+        let conf = host.bridge.clone().unwrap_or_default();
+        return Err(match (conf.vlan_id, conf.trunks) {
+            (Some(id), _) => Refusal::of("host.bridge.vlanId", id, reason),
+            (None, Some(trunks)) => {
+                Refusal::of("host.bridge.trunks", format!("{trunks:?}"), reason)
+            }
+            (None, None) => Refusal::of(
+                "host.bridge.vlanMode",
+                format!("{:?}", conf.vlan_mode),
+                reason,
+            ),
+        });
+    }
+    if let Some(bandwidth) = spec.bandwidth {
+        let reason =
+            "linux has no rate limits of its own: chain the plugin \"bandwidth\" behind this one";
+        return Err(Refusal::of("bandwidth", format!("{bandwidth:?}"), reason));
+    }
+    Ok(())
+}
+
+/// A half's own MTU, or the other half's.
+fn mtu_or(typed: Option<u32>, other: Option<u32>) -> Option<u32> {
+    typed.filter(|mtu| *mtu != 0).or(other)
+}
+
+/// Why a memif's `inject-punt` is refused.
+fn refuse_mode(key: &str, mode: MemifMode) -> Result<(), Refusal> {
+    match mode {
+        MemifMode::Ethernet | MemifMode::Ip => Ok(()),
+        MemifMode::InjectPunt => {
+            let reason = "VPP crashes on it; \"ethernet\" and \"ip\" work";
+            Err(Refusal::of(key, "inject-punt", reason))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! Where the container's half is handed over: the host writes to a [`RemoteStore`], the container reads a [`RemoteView`].
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use crate::{cx::Cx, engine::EngineError, half::ContainerHalf, id::AttachmentId};
+
+pub mod dir;
+
+/// The host's end.
+#[async_trait]
+pub trait RemoteStore: Send + Sync {
+    /// Hands the half over, in the place of an earlier one of the same attachment. A reader sees the old one or the new one.
+    async fn publish(&self, cx: Cx, half: &ContainerHalf) -> Result<(), EngineError>;
+
+    /// Takes it back. Absence is success.
+    async fn withdraw(&self, cx: Cx, id: &AttachmentId) -> Result<(), EngineError>;
+
+    /// Whether it is there.
+    async fn is_published(&self, cx: Cx, id: &AttachmentId) -> Result<bool, EngineError>;
+}
+
+/// The container's end.
+#[async_trait]
+pub trait RemoteView: Send + Sync {
+    /// All halves that are there. With `newer_than` it waits first, until something has changed since that revision.
+    async fn snapshot(
+        &self,
+        cx: Cx,
+        newer_than: Option<&Revision>,
+    ) -> Result<Snapshot, EngineError>;
+}
+
+/// A state of a remote store; equal revisions mean equal content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision(pub String);
+
+/// The whole content of a remote store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Which state this is.
+    pub revision: Revision,
+    /// The halves, sorted by attachment.
+    pub halves: Vec<ContainerHalf>,
+    /// Where each document that is not one is, and why.
+    pub rejected: Vec<(PathBuf, String)>,
+}

@@ -1,0 +1,371 @@
+//! A directory that the host shares with one container: a file for each half, `configData-<id12>-<interface>.json`.
+//!
+//! The container can write to it, so it is hostile: files are opened beneath a directory handle, never through a link, and only
+//! regular files of a bounded size are read.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use nix::{
+    dir::Dir,
+    errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, renameat},
+    sys::stat::{Mode, SFlag, fstat, mkdirat},
+    unistd::{UnlinkatFlags, unlinkat},
+};
+use sha2::{Digest, Sha256};
+
+use super::{RemoteStore, RemoteView, Revision, Snapshot};
+use crate::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind, chain},
+    fault,
+    half::ContainerHalf,
+    id::AttachmentId,
+    plan::userspace::short,
+};
+
+/// A half is below 4 KiB; this leaves room for what a later version adds.
+const MAX_FILE: u64 = 256 * 1024;
+/// More files than a container has interfaces.
+const MAX_FILES: usize = 1024;
+
+/// The host's end of a container's directory.
+#[derive(Debug, Clone)]
+pub struct DirStore {
+    dir: PathBuf,
+}
+
+impl DirStore {
+    /// The store in `dir`, whose parents only root can write to. It is made when the first half is published, and removed with
+    /// the last.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    fn failed(&self, doing: &str, error: impl Into<io::Error>) -> EngineError {
+        EngineError::new(ErrorKind::Io, format!("{doing} {:?}", self.dir)).because(error.into())
+    }
+}
+
+#[async_trait]
+impl RemoteStore for DirStore {
+    async fn publish(&self, _cx: Cx, half: &ContainerHalf) -> Result<(), EngineError> {
+        fault::point("before publish")?;
+        let failed = |error: io::Error| self.failed("publish the container's half in", error);
+        let dir = make_and_open(&self.dir).map_err(failed)?;
+        let name = file_name(&half.attachment);
+        replace(&dir, &name, half).map_err(failed)?;
+        fault::point("after publish")
+    }
+
+    async fn withdraw(&self, _cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        fault::point("before withdraw")?;
+        let failed = |errno: Errno| self.failed("withdraw the container's half from", errno);
+        let Some(dir) = open_dir(&self.dir).map_err(failed)? else {
+            return Ok(());
+        };
+        let name = file_name(id);
+        for file in [draft(&name), name] {
+            match unlinkat(&dir, file.as_str(), UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        match fs::remove_dir(&self.dir) {
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
+                // A container runtime may have it mounted, and then removes it itself.
+                tracing::debug!(dir = ?self.dir, %error, "the shared directory stays");
+            }
+            _ => {}
+        }
+        fault::point("after withdraw")
+    }
+
+    async fn is_published(&self, _cx: Cx, id: &AttachmentId) -> Result<bool, EngineError> {
+        let failed = |error: io::Error| self.failed("look for the container's half in", error);
+        let Some(dir) = open_dir(&self.dir).map_err(|errno| failed(errno.into()))? else {
+            return Ok(false);
+        };
+        match read_file(&dir, &file_name(id)) {
+            Ok(text) => {
+                Ok(ContainerHalf::from_json(&text).is_ok_and(|half| half.attachment == *id))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// The container's end of its directory.
+#[derive(Debug, Clone)]
+pub struct DirView {
+    dir: PathBuf,
+}
+
+impl DirView {
+    /// The view of `dir`, which need not exist yet.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    fn read(&self) -> io::Result<Snapshot> {
+        let mut snapshot = Snapshot {
+            revision: Revision(String::new()),
+            halves: Vec::new(),
+            rejected: Vec::new(),
+        };
+        let mut hash = Sha256::new();
+        if let Some(dir) = open_dir(&self.dir)? {
+            for name in names(&dir)? {
+                let text = match read_file(&dir, &name) {
+                    Ok(text) => text,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => {
+                        snapshot
+                            .rejected
+                            .push((self.dir.join(&name), error.to_string()));
+                        continue;
+                    }
+                };
+                hash.update(&text);
+                hash.update(name.as_bytes());
+                match ContainerHalf::from_json(&text) {
+                    Ok(half) => snapshot.halves.push(half),
+                    Err(error) => snapshot
+                        .rejected
+                        .push((self.dir.join(&name), chain(&error))),
+                }
+            }
+        }
+        snapshot
+            .halves
+            .sort_by(|a, b| a.attachment.cmp(&b.attachment));
+        let digest = hash.finalize();
+        snapshot.revision = Revision(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        Ok(snapshot)
+    }
+}
+
+#[async_trait]
+impl RemoteView for DirView {
+    async fn snapshot(
+        &self,
+        cx: Cx,
+        newer_than: Option<&Revision>,
+    ) -> Result<Snapshot, EngineError> {
+        loop {
+            let snapshot = self.read().map_err(|error| {
+                let doing = format!("read the shared directory {:?}", self.dir);
+                EngineError::new(ErrorKind::Io, doing).because(error)
+            })?;
+            if newer_than != Some(&snapshot.revision) {
+                return Ok(snapshot);
+            }
+            let pause = Duration::from_millis(10);
+            if cx.remaining() < pause {
+                let doing = format!("wait for a change in {:?}", self.dir);
+                return Err(EngineError::new(ErrorKind::TimedOut, doing));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// The Go plugins' file name.
+fn file_name(id: &AttachmentId) -> String {
+    format!("configData-{}-{}.json", short(&id.container), id.interface)
+}
+
+fn draft(name: &str) -> String {
+    format!(".{name}.tmp")
+}
+
+fn make_and_open(path: &Path) -> io::Result<OwnedFd> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+        let parent = open(parent, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let name = path.file_name().unwrap_or_default();
+        match mkdirat(&parent, name, Mode::from_bits_truncate(0o755)) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    open_dir(path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// The directory itself, not what a link in its place leads to.
+fn open_dir(path: &Path) -> nix::Result<Option<OwnedFd>> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match open(path, flags, Mode::empty()) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn beneath(flags: OFlag, mode: Mode) -> OpenHow {
+    let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    OpenHow::new().flags(flags | safe).mode(mode).resolve(
+        ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS
+            | ResolveFlag::RESOLVE_NO_XDEV,
+    )
+}
+
+fn replace(dir: &OwnedFd, name: &str, half: &ContainerHalf) -> io::Result<()> {
+    let mode = if half.is_secret() { 0o600 } else { 0o644 };
+    let draft = draft(name);
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+    let how = beneath(flags, Mode::from_bits_truncate(mode));
+    let create = || openat2(dir.as_fd(), draft.as_str(), how);
+    let file = match create() {
+        // A kill left one, or the container made one: its own content is of no interest.
+        Err(Errno::EEXIST) => {
+            unlinkat(dir, draft.as_str(), UnlinkatFlags::NoRemoveDir)?;
+            create()?
+        }
+        created => created?,
+    };
+    File::from(file).write_all(&half.to_json())?;
+    renameat(dir, draft.as_str(), dir, name)?;
+    Ok(())
+}
+
+fn names(dir: &OwnedFd) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut entries = Dir::openat(dir, ".", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    for entry in entries.iter().take(MAX_FILES) {
+        if let Ok(name) = entry?.file_name().to_str()
+            && name.starts_with("configData-")
+            && name.ends_with(".json")
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read_file(dir: &OwnedFd, name: &str) -> io::Result<Vec<u8>> {
+    let file = openat2(dir.as_fd(), name, beneath(OFlag::O_RDONLY, Mode::empty()))?;
+    let found = fstat(&file)?;
+    let regular = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
+    if !regular || found.st_nlink > 1 {
+        return Err(io::Error::other("is not a regular file with one name"));
+    }
+    let mut text = Vec::new();
+    File::from(file).take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("is larger than {MAX_FILE} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::testing::halves;
+
+    fn cx() -> Cx {
+        Cx::within(Duration::from_millis(200))
+    }
+
+    #[tokio::test]
+    async fn what_is_published_is_seen_until_withdrawn() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("shared/0123");
+        let (store, view) = (DirStore::new(&dir), DirView::new(&dir));
+        let empty = view.snapshot(cx(), None).await.unwrap();
+        assert_eq!(empty.halves, []);
+        let half = halves::memif("0123", "net1");
+        store.publish(cx(), &half).await.unwrap();
+        assert!(store.is_published(cx(), &half.attachment).await.unwrap());
+        let seen = view.snapshot(cx(), Some(&empty.revision)).await.unwrap();
+        assert_eq!(seen.halves, std::slice::from_ref(&half));
+        let late = view.snapshot(cx(), Some(&seen.revision)).await;
+        assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
+        store.withdraw(cx(), &half.attachment).await.unwrap();
+        store.withdraw(cx(), &half.attachment).await.unwrap();
+        assert!(!store.is_published(cx(), &half.attachment).await.unwrap());
+        assert!(!dir.exists());
+    }
+
+    #[tokio::test]
+    async fn a_sibling_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let store = DirStore::new(root.path().join("c"));
+        let (one, other) = (halves::memif("c", "net1"), halves::memif("c", "net10"));
+        store.publish(cx(), &one).await.unwrap();
+        store.publish(cx(), &other).await.unwrap();
+        store.withdraw(cx(), &one.attachment).await.unwrap();
+        assert!(store.is_published(cx(), &other.attachment).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_half_with_a_secret_is_for_root_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("c");
+        let mut half = halves::memif("c", "net1");
+        let mode = || {
+            let file = dir.join(file_name(&halves::memif("c", "net1").attachment));
+            fs::metadata(file).unwrap().permissions().mode() & 0o777
+        };
+        DirStore::new(&dir).publish(cx(), &half).await.unwrap();
+        assert_eq!(mode(), 0o644);
+        half.config.memif.as_mut().unwrap().secret = Some("s".to_owned());
+        DirStore::new(&dir).publish(cx(), &half).await.unwrap();
+        assert_eq!(mode(), 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_hostile_directory_leads_nowhere() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = root.path().join("outside");
+        fs::write(&outside, "precious").unwrap();
+        let dir = root.path().join("c");
+        fs::create_dir(&dir).unwrap();
+        let half = halves::memif("c", "net1");
+        let name = file_name(&half.attachment);
+        symlink(&outside, dir.join(draft(&name))).unwrap();
+        symlink(&outside, dir.join(&name)).unwrap();
+        DirStore::new(&dir).publish(cx(), &half).await.unwrap();
+        assert_eq!(fs::read(&outside).unwrap(), b"precious");
+
+        symlink(&outside, dir.join("configData-x-a.json")).unwrap();
+        fs::hard_link(&outside, dir.join("configData-x-b.json")).unwrap();
+        nix::unistd::mkfifo(&dir.join("configData-x-c.json"), Mode::S_IRWXU).unwrap();
+        fs::write(
+            dir.join("configData-x-d.json"),
+            vec![b' '; MAX_FILE as usize + 1],
+        )
+        .unwrap();
+        fs::write(dir.join("configData-x-e.json"), "{").unwrap();
+        fs::create_dir(dir.join("configData-x-f.json")).unwrap();
+        let seen = DirView::new(&dir).snapshot(cx(), None).await.unwrap();
+        assert_eq!(seen.halves, std::slice::from_ref(&half));
+        assert_eq!(seen.rejected.len(), 6, "{:?}", seen.rejected);
+
+        let elsewhere = root.path().join("elsewhere");
+        symlink(&dir, &elsewhere).unwrap();
+        let error = DirStore::new(&elsewhere)
+            .publish(cx(), &half)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+    }
+}

@@ -1,0 +1,402 @@
+//! What an interface should be, checked and complete: the words that plans, engines, records and comparisons share.
+
+use std::{fmt, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{addr::MacAddr, id::InterfaceName, netns::NetnsRef};
+
+/// The vswitches, and what stands in a container in place of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// FD.io VPP, by its binary API.
+    Vpp,
+    /// Open vSwitch with the userspace datapath, by OVSDB.
+    Ovs,
+    /// The kernel, by rtnetlink.
+    Linux,
+    /// A DPDK application: nothing to drive, its half is only published.
+    Dpdk,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vpp => "vpp",
+            Self::Ovs => "ovs-dpdk",
+            Self::Linux => "linux",
+            Self::Dpdk => "dpdk",
+        })
+    }
+}
+
+/// An engine and where it listens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EngineAt {
+    /// Which engine.
+    pub kind: EngineKind,
+    /// Its control socket; the engine's usual one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
+    /// For [`EngineKind::Linux`] inside a container: that container's network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<NetnsRef>,
+}
+
+/// The kinds of interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InterfaceKind {
+    /// Shared-memory packet interface.
+    Memif,
+    /// vhost-user, virtio's rings over a unix socket.
+    VhostUser,
+    /// A persistent kernel tap.
+    Tap,
+    /// A pair of kernel interfaces.
+    Veth,
+    /// A kernel interface on top of another.
+    Macvlan,
+}
+
+impl InterfaceKind {
+    /// Whether the container's end is a kernel interface, born in its network namespace.
+    pub fn is_kernel(self) -> bool {
+        matches!(self, Self::Tap | Self::Veth | Self::Macvlan)
+    }
+}
+
+impl fmt::Display for InterfaceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memif => "memif",
+            Self::VhostUser => "vhostuser",
+            Self::Tap => "tap",
+            Self::Veth => "veth",
+            Self::Macvlan => "macvlan",
+        })
+    }
+}
+
+/// One interface as an engine should make it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceSpec {
+    /// The kind, with all that only that kind has.
+    pub device: Device,
+    /// The MAC address of this end; the engine's choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddr>,
+    /// The MTU in bytes; the engine's default when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu_bytes: Option<u32>,
+    /// Rate limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
+}
+
+impl InterfaceSpec {
+    /// The kind alone.
+    pub fn kind(&self) -> InterfaceKind {
+        self.device.kind()
+    }
+
+    /// The container's end, for the kinds that have one in a network namespace.
+    pub fn container_end(&self) -> Option<&ContainerEnd> {
+        match &self.device {
+            Device::Veth(end) => Some(end),
+            Device::Tap(tap) => Some(&tap.end),
+            Device::Macvlan(macvlan) => Some(&macvlan.end),
+            Device::Memif(_) | Device::VhostUser(_) => None,
+        }
+    }
+}
+
+/// What makes a kind that kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// A memif.
+    Memif(Memif),
+    /// A vhost-user port.
+    VhostUser(VhostUser),
+    /// A tap whose kernel side is the container's interface.
+    Tap(Tap),
+    /// A veth pair: this is its host end, and tells of the other.
+    Veth(ContainerEnd),
+    /// A macvlan: there is only the container's end.
+    Macvlan(Macvlan),
+}
+
+impl Device {
+    /// The kind alone.
+    pub fn kind(&self) -> InterfaceKind {
+        match self {
+            Self::Memif(_) => InterfaceKind::Memif,
+            Self::VhostUser(_) => InterfaceKind::VhostUser,
+            Self::Tap(_) => InterfaceKind::Tap,
+            Self::Veth(_) => InterfaceKind::Veth,
+            Self::Macvlan(_) => InterfaceKind::Macvlan,
+        }
+    }
+}
+
+/// The end of a kernel interface that is born in the container's network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerEnd {
+    /// The namespace.
+    pub netns: NetnsRef,
+    /// Its name there.
+    pub name: InterfaceName,
+    /// Its MAC address.
+    pub mac: MacAddr,
+}
+
+/// A persistent tap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// The interface in the container.
+    #[serde(flatten)]
+    pub end: ContainerEnd,
+    /// The user that may open it; root when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_uid: Option<u32>,
+    /// The group that may open it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_gid: Option<u32>,
+    /// Whether it may be opened once a queue.
+    #[serde(default)]
+    pub multi_queue: bool,
+}
+
+/// A macvlan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Macvlan {
+    /// The interface in the container.
+    #[serde(flatten)]
+    pub end: ContainerEnd,
+    /// The host's interface below it.
+    pub master: InterfaceName,
+    /// Who may talk to whom.
+    pub mode: MacvlanMode,
+}
+
+/// The modes of macvlan (ip-link(8)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum MacvlanMode {
+    /// Endpoints of one parent reach each other directly.
+    #[default]
+    Bridge,
+    /// They never do.
+    Private,
+    /// They do through an external switch that reflects.
+    Vepa,
+    /// The one endpoint takes the parent over.
+    Passthru,
+}
+
+/// A memif.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memif {
+    /// Which end this is.
+    pub role: MemifRole,
+    /// What the frames are.
+    pub mode: MemifMode,
+    /// The control socket, as this end's engine opens it.
+    pub socket: PathBuf,
+    /// Receive queues.
+    pub rx_queues: u8,
+    /// Transmit queues.
+    pub tx_queues: u8,
+    /// Descriptors in a ring, a power of two.
+    pub ring_size: u32,
+    /// Bytes in a packet buffer.
+    pub buffer_bytes: u16,
+    /// What both ends must know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// Whether packets stay where they are.
+    pub zero_copy: bool,
+    /// Whether a DMA engine copies.
+    pub dma: bool,
+}
+
+/// The ends of a memif.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum MemifRole {
+    /// Listens on the socket.
+    Master,
+    /// Connects to it and owns the memory.
+    Slave,
+}
+
+impl MemifRole {
+    /// The other end's role.
+    pub fn complement(self) -> Self {
+        match self {
+            Self::Master => Self::Slave,
+            Self::Slave => Self::Master,
+        }
+    }
+}
+
+/// What a memif carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum MemifMode {
+    /// Ethernet frames.
+    #[default]
+    Ethernet,
+    /// IP packets.
+    Ip,
+    /// Packets for VPP's punt path. Known, and refused: VPP 26.06 crashes on it.
+    InjectPunt,
+}
+
+/// A shared secret. Never printed: its `Debug` form is a placeholder.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret that was typed in.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the vswitch only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A vhost-user port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VhostUser {
+    /// Which end this is.
+    pub mode: SocketMode,
+    /// The socket, as this end's engine opens it.
+    pub socket: PathBuf,
+    /// The group that may connect to the socket; unchanged when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Generic segmentation offload.
+    pub gso: bool,
+    /// Packed virtqueues.
+    pub packed: bool,
+    /// Event index.
+    pub event_idx: bool,
+}
+
+/// Who makes a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SocketMode {
+    /// This end connects.
+    Client,
+    /// This end listens.
+    Server,
+}
+
+impl SocketMode {
+    /// The other end's mode.
+    pub fn complement(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Rate limits as the container sees them: ingress is what it receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bandwidth {
+    /// What the container may receive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Rate>,
+    /// What the container may send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Rate>,
+}
+
+/// A rate and how far it may be exceeded at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Bits a second.
+    pub bits_per_second: u64,
+    /// Bits.
+    pub burst_bits: u64,
+}
+
+/// What an interface is joined to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Nothing: the interface exists and is up.
+    #[default]
+    None,
+    /// A layer-2 domain of the vswitch.
+    Bridge(Bridge),
+    /// Routed: the host's end carries the gateway's address, and routes to the container's.
+    Routed,
+}
+
+/// A layer-2 domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bridge {
+    /// Its name (Linux, OVS), or its number in decimal digits (VPP).
+    pub name: String,
+    /// How the port treats VLAN tags.
+    #[serde(default, skip_serializing_if = "Vlan::is_untouched")]
+    pub vlan: Vlan,
+}
+
+/// How a port treats VLAN tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vlan {
+    /// The access VLAN, or the native one of a trunk: 1 to 4094.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u16>,
+    /// The VLANs of a trunk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trunks: Vec<u16>,
+    /// OVS's `vlan_mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<VlanMode>,
+}
+
+impl Vlan {
+    /// Whether tags are left alone.
+    pub fn is_untouched(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The values of OVS's `vlan_mode` (ovs-vswitchd.conf.db(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum VlanMode {
+    /// One VLAN, untagged on the port.
+    Access,
+    /// Tagged VLANs only.
+    Trunk,
+    /// A trunk whose native VLAN is tagged.
+    NativeTagged,
+    /// A trunk whose native VLAN is untagged.
+    NativeUntagged,
+    /// VLANs within a VLAN.
+    Dot1qTunnel,
+}

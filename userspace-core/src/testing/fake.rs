@@ -1,0 +1,403 @@
+//! A vswitch, a remote store and an IPAM in memory, all on one fuse: the n-th effect can be made to fail, before or after it took
+//! place.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    addr::{Address, Route},
+    cx::Cx,
+    engine::{Engine, EngineError, EngineInfo, ErrorKind, Hint, Interface, Owned},
+    half::ContainerHalf,
+    id::AttachmentId,
+    ipam::{Allocation, Ipam},
+    lifecycle::{Engines, Stores},
+    owner::{Owner, OwnerTag, SpecDigest},
+    reconcile::State,
+    remote::RemoteStore,
+    spec::{EngineAt, InterfaceKind, InterfaceSpec, Network},
+};
+
+/// Everything outside, in memory. Clones share it.
+#[derive(Clone, Default)]
+pub struct Fake {
+    model: Arc<Mutex<Model>>,
+}
+
+/// What there is in the fake.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct World {
+    /// Interfaces by engine and name.
+    pub interfaces: BTreeMap<(EngineAt, String), Port>,
+    /// Networks, and whether they were made for an attachment.
+    pub networks: BTreeMap<String, bool>,
+    /// Published halves.
+    pub published: BTreeMap<AttachmentId, ContainerHalf>,
+    /// Attachments that hold addresses.
+    pub leases: BTreeSet<AttachmentId>,
+}
+
+/// An interface of the fake.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Port {
+    owner: Owner,
+    spec: InterfaceSpec,
+    network: Network,
+    addresses: Vec<Address>,
+    routes: Vec<Route>,
+}
+
+#[derive(Default)]
+struct Model {
+    world: World,
+    fuse: Option<Fuse>,
+    effects: usize,
+    down: bool,
+}
+
+/// Which effect fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Fuse {
+    /// Its number, from 0.
+    pub at: usize,
+    /// Whether it takes place all the same.
+    pub after: bool,
+}
+
+impl Fake {
+    /// What there is now.
+    pub fn world(&self) -> World {
+        self.lock().world.clone()
+    }
+
+    /// Changes what there is, behind everybody's back.
+    pub fn meddle(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.lock().world);
+    }
+
+    /// Sets or removes the fuse and counts the effects from 0 again.
+    pub fn set_fuse(&self, fuse: Option<Fuse>) {
+        let mut model = self.lock();
+        model.fuse = fuse;
+        model.effects = 0;
+    }
+
+    /// How many effects there were since the fuse was set.
+    pub fn effects(&self) -> usize {
+        self.lock().effects
+    }
+
+    /// Lets the vswitch answer nothing, or answer again.
+    pub fn set_down(&self, down: bool) {
+        self.lock().down = down;
+    }
+
+    /// The engine at `at`.
+    pub fn engine(&self, at: &EngineAt) -> FakeEngine {
+        FakeEngine {
+            fake: self.clone(),
+            at: at.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Model> {
+        self.model
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// One effect, unless the fuse blows.
+    fn effect<T>(
+        &self,
+        change: impl FnOnce(&mut World) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let mut model = self.lock();
+        if model.down {
+            return Err(EngineError::new(
+                ErrorKind::Unavailable,
+                "connect to the fake vswitch",
+            ));
+        }
+        let number = model.effects;
+        model.effects += 1;
+        let blown = |fuse: &Fuse| fuse.at == number;
+        let fuse = model.fuse.filter(blown);
+        if fuse.is_some() {
+            // It blows once: the undo works.
+            model.fuse = None;
+        }
+        let failed = || EngineError::new(ErrorKind::Protocol, format!("do the effect {number}"));
+        match fuse {
+            Some(Fuse { after: false, .. }) => Err(failed()),
+            Some(Fuse { after: true, .. }) => change(&mut model.world).and_then(|_| Err(failed())),
+            None => change(&mut model.world),
+        }
+    }
+}
+
+impl Engines for Fake {
+    fn open(&self, at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError> {
+        Ok(Arc::new(self.engine(at)))
+    }
+}
+
+impl Stores for Fake {
+    fn open(&self, _shared_dir: &Path) -> Arc<dyn RemoteStore> {
+        Arc::new(self.clone())
+    }
+}
+
+/// An engine of the fake.
+pub struct FakeEngine {
+    fake: Fake,
+    at: EngineAt,
+}
+
+impl FakeEngine {
+    fn port(&self, name: String) -> Box<dyn Interface> {
+        Box::new(FakeInterface {
+            fake: self.fake.clone(),
+            at: self.at.clone(),
+            name,
+        })
+    }
+}
+
+fn port_name(tag: &OwnerTag) -> String {
+    format!("us{}", tag.digits(13))
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    async fn ready(&self, _cx: Cx) -> Result<EngineInfo, EngineError> {
+        if self.fake.lock().down {
+            return Err(EngineError::new(
+                ErrorKind::Unavailable,
+                "connect to the fake vswitch",
+            ));
+        }
+        Ok(EngineInfo {
+            kind: self.at.kind,
+            version: "fake".to_owned(),
+            features: Vec::new(),
+        })
+    }
+
+    fn supports(&self, _: &EngineInfo, _: &InterfaceSpec, _: &Network) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn ensure(
+        &self,
+        _cx: Cx,
+        owner: &Owner,
+        spec: &InterfaceSpec,
+    ) -> Result<Box<dyn Interface>, EngineError> {
+        let name = port_name(&owner.tag);
+        let key = (self.at.clone(), name.clone());
+        self.fake.effect(|world| {
+            let port = world.interfaces.entry(key).or_insert_with(|| Port {
+                owner: owner.clone(),
+                spec: spec.clone(),
+                network: Network::None,
+                addresses: Vec::new(),
+                routes: Vec::new(),
+            });
+            if SpecDigest::of(&port.spec) == SpecDigest::of(spec) {
+                return Ok(());
+            }
+            let doing =
+                format!("make the interface {name:?} (one of another specification exists)");
+            Err(EngineError::new(ErrorKind::Conflict, doing))
+        })?;
+        Ok(self.port(name))
+    }
+
+    async fn find(
+        &self,
+        _cx: Cx,
+        owner: &OwnerTag,
+        _hint: Option<&Hint>,
+    ) -> Result<Option<Box<dyn Interface>>, EngineError> {
+        let name = port_name(owner);
+        let model = self.fake.lock();
+        let found = model.world.interfaces.get(&(self.at.clone(), name.clone()));
+        let ours = found.is_some_and(|port| port.owner.tag.same_attachment(owner));
+        Ok(ours.then(|| self.port(name)))
+    }
+
+    async fn owned(&self, _cx: Cx) -> Result<Vec<Owned>, EngineError> {
+        let model = self.fake.lock();
+        let here = model
+            .world
+            .interfaces
+            .iter()
+            .filter(|((at, _), _)| *at == self.at);
+        Ok(here
+            .map(|(_, port)| Owned {
+                tag: port.owner.tag,
+                attachment: Some(port.owner.attachment.clone()),
+            })
+            .collect())
+    }
+}
+
+struct FakeInterface {
+    fake: Fake,
+    at: EngineAt,
+    name: String,
+}
+
+impl FakeInterface {
+    fn change<T>(&self, change: impl FnOnce(&mut Port) -> T) -> Result<T, EngineError> {
+        let key = (self.at.clone(), self.name.clone());
+        self.fake
+            .effect(|world| match world.interfaces.get_mut(&key) {
+                Some(port) => Ok(change(port)),
+                None => {
+                    let doing = format!("change the interface {:?} (it is gone)", self.name);
+                    Err(EngineError::new(ErrorKind::Protocol, doing))
+                }
+            })
+    }
+}
+
+#[async_trait]
+impl Interface for FakeInterface {
+    fn hint(&self) -> Hint {
+        Hint {
+            index: None,
+            name: Some(self.name.clone()),
+        }
+    }
+
+    async fn observe(&self, _cx: Cx) -> Result<State, EngineError> {
+        let model = self.fake.lock();
+        let key = (self.at.clone(), self.name.clone());
+        let port = model.world.interfaces.get(&key).ok_or_else(|| {
+            EngineError::new(ErrorKind::Protocol, format!("observe {:?}", self.name))
+        })?;
+        let mut state = State::desired(&port.spec, &port.network);
+        state.mac = port
+            .spec
+            .container_end()
+            .map(|end| end.mac)
+            .or(port.spec.mac);
+        state.addresses = Some(port.addresses.iter().map(|a| a.ip).collect());
+        state.routes = Some(port.routes.clone());
+        Ok(state)
+    }
+
+    async fn join(&self, _cx: Cx, network: &Network) -> Result<(), EngineError> {
+        if let Network::Bridge(bridge) = network {
+            self.fake.effect(|world| {
+                world.networks.entry(bridge.name.clone()).or_insert(true);
+                Ok(())
+            })?;
+        }
+        self.change(|port| port.network = network.clone())
+    }
+
+    async fn assign(
+        &self,
+        _cx: Cx,
+        addresses: &[Address],
+        routes: &[Route],
+    ) -> Result<(), EngineError> {
+        self.change(|port| port.addresses = addresses.to_vec())?;
+        self.change(|port| port.routes = routes.to_vec())
+    }
+
+    async fn remove(self: Box<Self>, _cx: Cx) -> Result<(), EngineError> {
+        let key = (self.at.clone(), self.name.clone());
+        self.fake.effect(|world| {
+            // A pair's ends go together; each has the owner's name.
+            if world
+                .interfaces
+                .remove(&key)
+                .is_some_and(|port| port.spec.kind() == InterfaceKind::Veth)
+            {
+                world.interfaces.retain(|(_, name), _| *name != key.1);
+            }
+            let used = |name: &String| {
+                world.interfaces.values().any(
+                    |port| matches!(&port.network, Network::Bridge(bridge) if bridge.name == *name),
+                )
+            };
+            let kept: BTreeMap<_, _> = world
+                .networks
+                .iter()
+                .filter(|(name, ours)| !**ours || used(name))
+                .map(|(name, ours)| (name.clone(), *ours))
+                .collect();
+            world.networks = kept;
+            Ok(())
+        })
+    }
+}
+
+#[async_trait]
+impl RemoteStore for Fake {
+    async fn publish(&self, _cx: Cx, half: &ContainerHalf) -> Result<(), EngineError> {
+        self.effect(|world| {
+            world
+                .published
+                .insert(half.attachment.clone(), half.clone());
+            Ok(())
+        })
+    }
+
+    async fn withdraw(&self, _cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        self.effect(|world| {
+            world.published.remove(id);
+            Ok(())
+        })
+    }
+
+    async fn is_published(&self, _cx: Cx, id: &AttachmentId) -> Result<bool, EngineError> {
+        Ok(self.lock().world.published.contains_key(id))
+    }
+}
+
+#[async_trait]
+impl Ipam for Fake {
+    async fn allocate(&self, _cx: Cx, id: &AttachmentId) -> Result<Allocation, EngineError> {
+        self.effect(|world| {
+            if !world.leases.insert(id.clone()) {
+                let doing = format!("allocate addresses for {id} (it has some)");
+                return Err(EngineError::new(ErrorKind::Conflict, doing));
+            }
+            Ok(())
+        })?;
+        let host = u8::try_from(self.lock().world.leases.len()).unwrap_or(u8::MAX);
+        Ok(Allocation {
+            ips: vec![Address {
+                ip: ipnet::IpNet::new([10, 1, 0, host].into(), 24).unwrap_or_default(),
+                gateway: Some([10, 1, 0, 254].into()),
+            }],
+            ..Allocation::default()
+        })
+    }
+
+    async fn release(&self, _cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        self.effect(|world| {
+            world.leases.remove(id);
+            Ok(())
+        })
+    }
+
+    async fn check(&self, _cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        if self.lock().world.leases.contains(id) {
+            return Ok(());
+        }
+        Err(EngineError::new(
+            ErrorKind::Conflict,
+            format!("check the addresses of {id}"),
+        ))
+    }
+}
