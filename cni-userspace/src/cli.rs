@@ -1,0 +1,57 @@
+//! The command line of a person: without `CNI_COMMAND`, the plugin tells what it is.
+
+use std::ffi::OsString;
+
+use crate::{Answer, engines, version};
+
+const ABOUT: &str = concat!("userspace ", env!("CARGO_PKG_VERSION"), ", a CNI plugin");
+
+pub(crate) fn run(args: &[OsString]) -> Answer {
+    let first = args.first().map(|arg| arg.to_string_lossy());
+    match first.as_deref() {
+        None => {
+            eprintln!(
+                "{ABOUT} (CNI {}); try --help",
+                version::ALL.map(|v| v.as_str()).join(", ")
+            );
+            Answer::ok(Vec::new())
+        }
+        Some("--version" | "-V") => Answer::ok(
+            format!("{ABOUT} (engines: {})\n", engines::BUILT_IN.join(", ")).into_bytes(),
+        ),
+        Some("--help" | "-h" | "help") => Answer::ok(help().into_bytes()),
+        Some(other) => {
+            eprintln!("userspace: unknown argument {other:?}; try --help");
+            Answer::default()
+        }
+    }
+}
+
+fn help() -> String {
+    format!(
+        "{ABOUT}: gives containers memif, vhost-user, veth, tap and macvlan interfaces
+
+A container runtime runs it with CNI_COMMAND and other CNI_ variables set and a network configuration on standard input.
+Standard output gets the result or an error object; logs go to standard error and to `logFile`.
+
+Usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION userspace < network.conf
+       userspace --help | --version
+
+Engines in this build: {}
+CNI versions: {}
+
+A configuration:
+  {{
+    \"cniVersion\": \"1.0.0\",
+    \"name\": \"blue\",
+    \"type\": \"userspace\",
+    \"host\": {{ \"engine\": \"linux\", \"iftype\": \"veth\", \"netType\": \"bridge\", \"bridge\": {{ \"bridgeName\": \"blue0\" }} }},
+    \"ipam\": {{ \"type\": \"host-local\", \"subnet\": \"10.20.0.0/24\" }}
+  }}
+
+Every key is explained in docs/netconf.md.
+",
+        engines::BUILT_IN.join(", "),
+        version::ALL.map(|v| v.as_str()).join(", "),
+    )
+}

@@ -1,0 +1,58 @@
+//! Which engines this build has, and where the halves are published.
+
+use std::{path::Path, sync::Arc};
+
+use userspace_core::{
+    engine::{Engine, EngineError, ErrorKind},
+    lifecycle::{Engines, Stores},
+    remote::{RemoteStore, dir::DirStore},
+    spec::{EngineAt, EngineKind},
+};
+
+/// The engines of this build, by the names of the configuration.
+pub(crate) const BUILT_IN: &[&str] = &[
+    #[cfg(feature = "linux")]
+    "linux",
+];
+
+/// The engines of this build.
+pub(crate) struct BuiltIn;
+
+impl Engines for BuiltIn {
+    fn open(&self, at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError> {
+        match at.kind {
+            #[cfg(feature = "linux")]
+            EngineKind::Linux => linux(at),
+            #[cfg(not(feature = "linux"))]
+            EngineKind::Linux => not_built_in(at.kind),
+            EngineKind::Vpp | EngineKind::Ovs | EngineKind::Dpdk => not_built_in(at.kind),
+        }
+    }
+}
+
+#[cfg(feature = "linux")]
+fn linux(at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError> {
+    use engine_linux::LinuxEngine;
+    Ok(match &at.netns {
+        Some(netns) => Arc::new(LinuxEngine::in_netns(netns.clone())),
+        None => Arc::new(LinuxEngine::host()),
+    })
+}
+
+fn not_built_in(kind: EngineKind) -> Result<Arc<dyn Engine>, EngineError> {
+    let built_in = match BUILT_IN {
+        [] => "none".to_owned(),
+        some => some.join(", "),
+    };
+    let doing = format!("use engine \"{kind}\" (this build of userspace has: {built_in})");
+    Err(EngineError::new(ErrorKind::Unsupported, doing))
+}
+
+/// Halves are published to the shared directory.
+pub(crate) struct Published;
+
+impl Stores for Published {
+    fn open(&self, shared_dir: &Path) -> Arc<dyn RemoteStore> {
+        Arc::new(DirStore::new(shared_dir))
+    }
+}

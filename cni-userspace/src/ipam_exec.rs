@@ -1,0 +1,203 @@
+//! The IPAM plugin as a process: found through `CNI_PATH` alone, given our environment and our configuration unchanged.
+//!
+//! It runs in a process group of its own, so that at the deadline all of it can be killed.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+
+use async_trait::async_trait;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{io::AsyncWriteExt, process::Command as Process};
+use userspace_core::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind},
+    id::AttachmentId,
+    ipam::{Allocation, Ipam},
+};
+
+use crate::{
+    error::{self, CniError, code},
+    request::Command,
+    result,
+};
+
+/// An IPAM plugin.
+pub(crate) struct ExecIpam {
+    kind: String,
+    path: Result<PathBuf, String>,
+    env: BTreeMap<String, String>,
+    config: Vec<u8>,
+}
+
+impl ExecIpam {
+    /// The plugin `kind`, for calls in `env` with the configuration `config`.
+    pub(crate) fn new(kind: &str, env: &BTreeMap<String, String>, config: &[u8]) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            path: find(
+                kind,
+                env.get("CNI_PATH").map(String::as_str).unwrap_or_default(),
+            ),
+            env: env.clone(),
+            config: config.to_vec(),
+        }
+    }
+
+    /// Whether the plugin is there, asked before anything is made.
+    pub(crate) fn installed(&self) -> Result<(), EngineError> {
+        self.executable().map(drop)
+    }
+
+    fn executable(&self) -> Result<&Path, EngineError> {
+        self.path.as_deref().map_err(|reason| {
+            let doing = format!("find the IPAM plugin {:?} ({reason})", self.kind);
+            EngineError::new(ErrorKind::Invalid, doing)
+        })
+    }
+
+    /// Runs a verb that is about no attachment.
+    pub(crate) async fn run_for_network(
+        &self,
+        cx: Cx,
+        command: Command,
+    ) -> Result<(), EngineError> {
+        let known = self.run(cx, command, None).await;
+        match known {
+            // The plugin is older than the verb: GC and STATUS came with 1.1.0.
+            Err(error) if refuses_verb(&error) => {
+                tracing::info!(ipam = self.kind, %command, "the IPAM plugin does not know the verb");
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    async fn run(
+        &self,
+        cx: Cx,
+        command: Command,
+        id: Option<&AttachmentId>,
+    ) -> Result<Vec<u8>, EngineError> {
+        let doing = || format!("run the IPAM plugin {:?} ({command})", self.kind);
+        let failed =
+            |error: std::io::Error| EngineError::new(ErrorKind::Io, doing()).because(error);
+        let mut process = Process::new(self.executable()?);
+        process
+            .env_clear()
+            .envs(&self.env)
+            .env("CNI_COMMAND", command.as_str())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .process_group(0)
+            .kill_on_drop(true);
+        // GC detaches others than the one that the environment names.
+        if let Some(id) = id {
+            process
+                .env("CNI_CONTAINERID", id.container.as_str())
+                .env("CNI_IFNAME", id.interface.as_str());
+        }
+        let mut child = process.spawn().map_err(failed)?;
+        let group = Group(child.id());
+        if let Some(mut stdin) = child.stdin.take() {
+            let config = self.config.clone();
+            // Beside the reading, so that neither end waits for the other. A plugin may answer without reading.
+            tokio::spawn(async move { stdin.write_all(&config).await });
+        }
+        let output = cx
+            .bound(doing, async {
+                child.wait_with_output().await.map_err(failed)
+            })
+            .await?;
+        group.has_ended();
+        self.answer(command, output)
+    }
+
+    fn answer(&self, command: Command, output: Output) -> Result<Vec<u8>, EngineError> {
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let doing = format!("run the IPAM plugin {:?} ({command})", self.kind);
+        let theirs = error::parse(&output.stdout).unwrap_or_else(|| {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let text: String = text.trim().chars().take(200).collect();
+            CniError::new(
+                code::INTERNAL,
+                format!("{} and printed {text:?}", output.status),
+            )
+        });
+        Err(EngineError::new(ErrorKind::Protocol, doing).because(theirs))
+    }
+}
+
+/// Kills the process group when dropped before its leader has ended: nothing that the plugin started may outlive the deadline.
+struct Group(Option<u32>);
+
+impl Group {
+    fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0.and_then(|leader| i32::try_from(leader).ok()) {
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
+    }
+}
+
+/// An answer of 1.1.0's codes that means the verb, since nothing else in our environment can be wrong for it.
+fn refuses_verb(error: &EngineError) -> bool {
+    let cause = std::error::Error::source(error);
+    let theirs = cause.and_then(|cause| cause.downcast_ref::<CniError>());
+    theirs.is_some_and(|theirs| matches!(theirs.code, code::VERSION | code::ENVIRONMENT))
+}
+
+fn find(kind: &str, path: &str) -> Result<PathBuf, String> {
+    if kind.contains('/') {
+        return Err("ipam.type is a name, not a path".to_owned());
+    }
+    let executable = |file: &PathBuf| {
+        let found = std::fs::metadata(file);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let dirs = path.split(':').filter(|dir| !dir.is_empty());
+    let mut files = dirs.map(|dir| Path::new(dir).join(kind));
+    files
+        .find(executable)
+        .ok_or_else(|| format!("it is not in CNI_PATH {path:?}"))
+}
+
+#[async_trait]
+impl Ipam for ExecIpam {
+    async fn allocate(&self, cx: Cx, id: &AttachmentId) -> Result<Allocation, EngineError> {
+        let stdout = self.run(cx, Command::Add, Some(id)).await?;
+        let invalid = |reason: String| {
+            let doing = format!("read the result of the IPAM plugin {:?}", self.kind);
+            EngineError::new(ErrorKind::Protocol, doing)
+                .because(CniError::new(code::DECODE, reason))
+        };
+        let value = serde_json::from_slice(&stdout).map_err(|error| invalid(error.to_string()))?;
+        let result = result::parse(value).map_err(|error| invalid(error.to_string()))?;
+        if result.ips.is_empty() {
+            return Err(invalid("it has no address".to_owned()));
+        }
+        Ok(result.into_allocation())
+    }
+
+    async fn release(&self, cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        self.run(cx, Command::Del, Some(id)).await.map(drop)
+    }
+
+    async fn check(&self, cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        self.run(cx, Command::Check, Some(id)).await.map(drop)
+    }
+}

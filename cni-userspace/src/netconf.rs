@@ -1,0 +1,251 @@
+//! The network configuration as it is typed.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+use serde_json::Value;
+use userspace_core::{
+    conf::HalfConf,
+    ipam::Dns,
+    json::{self, InvalidValue, Strict},
+};
+
+/// A network configuration. `cniVersion`, `name` and `type` are the CNI's; so are `ipam`, `dns`, `args`, `runtimeConfig`,
+/// `prevResult` and the keys that begin with `cni.dev/`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase")]
+pub struct NetConf {
+    /// The version of the CNI specification. Default: 0.1.0.
+    pub cni_version: Option<String>,
+    /// The network's name: letters, digits, '_', '.' and '-'. Required.
+    pub name: Option<String>,
+    /// The plugin's name: userspace.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The host's half. Required.
+    pub host: Option<Strict<HalfConf>>,
+    /// The container's half. Default: the complement of the host's.
+    pub container: Option<Strict<HalfConf>>,
+    /// The directory on the host below which each container finds its sockets and its half. Required for memif and vhostuser.
+    pub shared_dir: Option<PathBuf>,
+    /// Credentials for the Kubernetes API. Accepted; this build has no use for it.
+    pub kubeconfig: Option<PathBuf>,
+    /// A file that gets the log beside standard error. Default: none.
+    pub log_file: Option<PathBuf>,
+    /// How much is logged: panic, error, warning, info, debug or verbose. Default: warning.
+    pub log_level: Option<String>,
+    /// Where the plugin keeps its records. Default: /var/lib/cni/userspace.
+    pub state_dir: Option<PathBuf>,
+    /// How many seconds a call may take, IPAM and undo included: 1 to 3600. Default: 30.
+    pub timeout_seconds: Option<u16>,
+    /// The IPAM plugin: `type` names it, the rest is its own. Default: no IPAM.
+    pub ipam: Option<Value>,
+    /// Name servers for the result, when IPAM gives none.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Value>"))]
+    pub dns: Option<Dns>,
+    /// What the runtime adds for one container, for the capabilities that are declared.
+    pub runtime_config: Option<RuntimeConfig>,
+    /// What a meta-plugin adds for one container.
+    pub args: Option<Args>,
+    /// The result of the plugin before this one in a chain; of ADD for CHECK and DEL.
+    pub prev_result: Option<Value>,
+    /// The attachments that GC keeps.
+    #[serde(rename = "cni.dev/valid-attachments")]
+    pub valid_attachments: Option<Vec<ValidAttachment>>,
+    /// The same under its older name.
+    #[serde(rename = "cni.dev/attachments")]
+    pub attachments: Option<Vec<ValidAttachment>>,
+}
+
+/// `runtimeConfig`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase")]
+pub struct RuntimeConfig {
+    /// The MAC address of the container's interface (capability `mac`).
+    pub mac: Option<String>,
+    /// Addresses, with or without a prefix length (capability `ips`). Used when there is no IPAM; IPAM reads them itself.
+    pub ips: Option<Vec<String>>,
+    /// Rate limits (capability `bandwidth`).
+    pub bandwidth: Option<BandwidthConf>,
+    /// A device to use (capability `deviceID`). Accepted; no engine has a use for it.
+    #[serde(rename = "deviceID")]
+    pub device_id: Option<String>,
+    /// Where to write the device information (capability `CNIDeviceInfoFile`).
+    #[serde(rename = "CNIDeviceInfoFile")]
+    pub device_info_file: Option<PathBuf>,
+}
+
+/// `runtimeConfig.bandwidth`: rates in bits a second and bursts in bits, as the container sees the direction. 0: no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase")]
+pub struct BandwidthConf {
+    /// What the container may receive.
+    pub ingress_rate: Option<u64>,
+    /// How far that may be exceeded at once.
+    pub ingress_burst: Option<u64>,
+    /// What the container may send.
+    pub egress_rate: Option<u64>,
+    /// How far that may be exceeded at once.
+    pub egress_burst: Option<u64>,
+}
+
+/// `args`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Args {
+    /// `mac` and `ips` are read.
+    pub cni: Option<Value>,
+}
+
+/// An attachment that GC keeps.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct ValidAttachment {
+    /// The container's id.
+    #[serde(rename = "containerID")]
+    pub container_id: String,
+    /// The interface's name in the container.
+    pub ifname: String,
+}
+
+impl NetConf {
+    /// The host's half, empty when there is none.
+    pub fn host(&self) -> HalfConf {
+        self.host.clone().unwrap_or_default().0
+    }
+
+    /// The container's half, empty when there is none.
+    pub fn container(&self) -> HalfConf {
+        self.container.clone().unwrap_or_default().0
+    }
+
+    /// Where the records are.
+    pub fn state_dir(&self) -> PathBuf {
+        let default = || PathBuf::from("/var/lib/cni/userspace");
+        self.state_dir.clone().unwrap_or_else(default)
+    }
+
+    /// What a call may take.
+    pub fn timeout(&self) -> Duration {
+        let seconds = self.timeout_seconds.unwrap_or(30).clamp(1, 3600);
+        Duration::from_secs(seconds.into())
+    }
+
+    /// The name of the IPAM plugin.
+    pub fn ipam_type(&self) -> Option<&str> {
+        let kind = self.ipam.as_ref()?.get("type")?.as_str()?;
+        (!kind.is_empty()).then_some(kind)
+    }
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Names the key that does not fit.
+pub fn parse(value: Value) -> Result<NetConf, InvalidValue> {
+    json::from_value(value)
+}
+
+/// Reads what can be read of a configuration: what ADD would refuse must still detach.
+pub(crate) fn parse_leniently(value: Value) -> NetConf {
+    let Value::Object(map) = value else {
+        return NetConf::default();
+    };
+    let whole = parse(Value::Object(map.clone()));
+    let error = match whole {
+        Ok(conf) => return conf,
+        Err(error) => error,
+    };
+    let reason = userspace_core::engine::chain(&error);
+    tracing::warn!(
+        reason,
+        "the configuration has errors; going on with the rest"
+    );
+    let fits = |key: &String, value: &Value| {
+        let one = [(key.clone(), value.clone())].into_iter().collect();
+        parse(Value::Object(one)).is_ok()
+    };
+    let mut rest = serde_json::Map::new();
+    for (key, value) in map {
+        if fits(&key, &value) {
+            rest.insert(key, value);
+        } else if let Value::Object(half) = value {
+            // One key of a half does not fit: its others do.
+            let parts = half.into_iter().filter(|(inner, value)| {
+                let part = [(inner.clone(), value.clone())].into_iter().collect();
+                fits(&key, &Value::Object(part))
+            });
+            let parts = parts.collect();
+            rest.insert(key.clone(), Value::Object(parts));
+        }
+    }
+    parse(Value::Object(rest)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use userspace_core::engine::chain;
+
+    use super::*;
+
+    #[test]
+    fn keys_have_the_go_plugins_names() {
+        let conf = parse(json!({"cniVersion": "1.0.0", "name": "n", "type": "userspace", "sharedDir": "/s/", "logFile": "/l",
+            "logLevel": "debug", "kubeconfig": "/k", "capabilities": {"mac": true}, "someKey": 1,
+            "runtimeConfig": {"deviceID": "d", "CNIDeviceInfoFile": "/f"},
+            "cni.dev/valid-attachments": [{"containerID": "c", "ifname": "i"}], "cni.dev/attachments": null}))
+        .unwrap();
+        assert_eq!(conf.kind.as_deref(), Some("userspace"));
+        assert_eq!(conf.shared_dir, Some("/s/".into()));
+        assert_eq!(conf.valid_attachments.unwrap()[0].container_id, "c");
+        assert!(conf.attachments.is_none());
+        assert_eq!(
+            conf.runtime_config.unwrap().device_info_file,
+            Some("/f".into())
+        );
+    }
+
+    #[test]
+    fn a_bad_value_names_its_key() {
+        for (value, expected) in [
+            (
+                json!({"host": {"mtu": -1}}),
+                "\"host.mtu\": invalid value: integer `-1`, expected u32",
+            ),
+            (
+                json!({"timeoutSeconds": "x"}),
+                "\"timeoutSeconds\": invalid type: string \"x\", expected u16",
+            ),
+            (
+                json!({"host": {"engine": "foo"}}),
+                "\"host.engine\": unknown variant `foo`, expected one of `vpp`, `ovs`, `ovs-dpdk`, `linux`, `dpdk`",
+            ),
+            (
+                json!({"host": {"memif": {"roles": "x"}}}),
+                "\"host.memif\": unknown key \"roles\", did you mean \"role\"?",
+            ),
+        ] {
+            assert_eq!(chain(&parse(value).unwrap_err()), expected);
+        }
+    }
+
+    #[test]
+    fn what_fits_is_kept_when_the_rest_does_not() {
+        let conf = parse_leniently(
+            json!({"name": "n", "stateDir": "/s", "timeoutSeconds": "soon",
+            "host": {"engine": "linux", "iftype": "veth", "mtu": "big", "typo": 1, "bridge": {"bridgeName": "b"}}}),
+        );
+        assert_eq!(conf.name.as_deref(), Some("n"));
+        assert_eq!(conf.state_dir(), PathBuf::from("/s"));
+        let host = conf.host();
+        assert!(host.engine.is_some() && host.iftype.is_some() && host.mtu.is_none());
+        assert_eq!(host.bridge.unwrap().bridge_name.as_deref(), Some("b"));
+        assert!(parse_leniently(json!([])).name.is_none());
+    }
+}

@@ -1,0 +1,77 @@
+//! DEL: best effort. What ADD would refuse still detaches.
+
+use std::path::Path;
+
+use userspace_core::{
+    conf::{BridgeConf, EngineName, HalfConf, NetType},
+    ipam::Ipam,
+    lifecycle::{self, Detach, Fallback},
+    netns::NetnsRef,
+    spec::{Bridge, EngineAt, EngineKind, Network, Vlan},
+};
+
+use super::Call;
+use crate::{Outcome, error::CniError};
+
+pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
+    let ipam = call.ipam();
+    let target = Detach {
+        attachment: call.attachment()?,
+        ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam),
+        fallback: fallback(call)?,
+    };
+    let done = lifecycle::detach(call.world(), call.cx(), &target).await;
+    done.map_err(|errors| CniError::of_detach(call.command, &errors))?;
+    Ok(Vec::new())
+}
+
+/// Where to look when there is no record.
+fn fallback(call: &Call) -> Outcome<Fallback> {
+    let netns = &call.target()?.netns;
+    let container = NetnsRef::inspect(Path::new(netns))
+        .ok()
+        .map(|netns| EngineAt {
+            kind: EngineKind::Linux,
+            socket: None,
+            netns: Some(netns),
+        });
+    let host = call.conf.host();
+    Ok(Fallback {
+        network: network(&host),
+        host: host_engine(&host),
+        container,
+        shared_dir: call.conf.shared_dir.clone(),
+    })
+}
+
+/// The host's engine as far as the configuration tells.
+pub(super) fn host_engine(host: &HalfConf) -> Option<EngineAt> {
+    let kind = match host.engine? {
+        EngineName::Vpp => EngineKind::Vpp,
+        EngineName::OvsDpdk => EngineKind::Ovs,
+        EngineName::Linux => EngineKind::Linux,
+        EngineName::Dpdk => return None,
+    };
+    Some(EngineAt {
+        kind,
+        socket: host.socket.clone(),
+        netns: None,
+    })
+}
+
+/// The network that is locked while a member leaves.
+pub(super) fn network(host: &HalfConf) -> Network {
+    let BridgeConf {
+        bridge_name,
+        bridge_id,
+        ..
+    } = host.bridge.clone().unwrap_or_default();
+    let name = bridge_name.or(bridge_id.map(|id| id.to_string()));
+    match (host.net_type, name) {
+        (Some(NetType::Bridge), Some(name)) => Network::Bridge(Bridge {
+            name,
+            vlan: Vlan::default(),
+        }),
+        _ => Network::None,
+    }
+}

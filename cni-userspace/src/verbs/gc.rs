@@ -1,0 +1,73 @@
+//! GC: detaches what is ours on this network and not listed, then tells the IPAM.
+
+use std::collections::BTreeSet;
+
+use userspace_core::{
+    id::{ContainerId, InterfaceName},
+    ipam::Ipam,
+    lifecycle::{self, Collect},
+};
+
+use super::{
+    Call,
+    del::{host_engine, network},
+};
+use crate::{
+    Outcome,
+    error::{CniError, code},
+    request::Command,
+};
+
+pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
+    let ipam = call.ipam();
+    let cx = call.cx();
+    let mut failed = Vec::new();
+    // Without a list nothing is known to be garbage.
+    if let Some(valid) = valid(call)? {
+        let instance = call.records.instance();
+        let host = call.conf.host();
+        let collect = Collect {
+            network: call.network.clone(),
+            instance: instance.map_err(|error| call.failed(&error))?,
+            valid,
+            engines: host_engine(&host).into_iter().collect(),
+            joined: network(&host),
+            ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam),
+        };
+        let collected = lifecycle::gc(call.world(), cx, &collect).await;
+        tracing::info!(removed = collected.removed, "collected");
+        failed = collected.failed;
+    }
+    if let Some(ipam) = &ipam
+        && let Err(error) = ipam.run_for_network(cx, Command::Gc).await
+    {
+        failed.push(error);
+    }
+    if failed.is_empty() {
+        return Ok(Vec::new());
+    }
+    Err(CniError::of_many(call.command, &failed))
+}
+
+/// The attachments to keep, under the key of 1.1.0 or its older name.
+fn valid(call: &Call) -> Outcome<Option<BTreeSet<(ContainerId, InterfaceName)>>> {
+    let conf = &call.conf;
+    let Some(listed) = conf
+        .valid_attachments
+        .as_ref()
+        .or(conf.attachments.as_ref())
+    else {
+        return Ok(None);
+    };
+    let invalid = |error: &dyn std::fmt::Display| {
+        let msg = format!("configuration: \"cni.dev/valid-attachments\": {error}");
+        CniError::new(code::CONFIG, msg)
+    };
+    let mut valid = BTreeSet::new();
+    for one in listed {
+        let container = one.container_id.parse().map_err(|error| invalid(&error))?;
+        let interface = one.ifname.parse().map_err(|error| invalid(&error))?;
+        valid.insert((container, interface));
+    }
+    Ok(Some(valid))
+}
