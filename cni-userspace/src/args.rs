@@ -37,15 +37,13 @@ pub(crate) struct CniArgs {
 impl CniArgs {
     /// `KEY=VALUE;…`. A key may come more than once; the last wins.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
-        let invalid =
-            |reason: String| CniError::new(code::ENVIRONMENT, format!("CNI_ARGS: {reason}"));
+        let invalid = |reason: String| CniError::new(code::ENVIRONMENT, format!("CNI_ARGS: {reason}"));
         let mut args = Self::default();
         let mut unknown = Vec::new();
         let mut ignore = false;
         for pair in text.split(';').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair
-                .split_once('=')
-                .ok_or_else(|| invalid(format!("{pair:?} is not KEY=VALUE")))?;
+            let (key, value) =
+                pair.split_once('=').ok_or_else(|| invalid(format!("{pair:?} is not KEY=VALUE")))?;
             match key {
                 "IgnoreUnknown" => ignore = matches!(value, "1" | "true" | "True" | "TRUE"),
                 "MAC" => args.mac = some(value),
@@ -55,9 +53,9 @@ impl CniArgs {
             }
         }
         match unknown.first() {
-            Some(key) if !ignore => Err(invalid(format!(
-                "unknown key {key:?} (IgnoreUnknown=1 would pass it over)"
-            ))),
+            Some(key) if !ignore => {
+                Err(invalid(format!("unknown key {key:?} (IgnoreUnknown=1 would pass it over)")))
+            }
             _ => Ok(args),
         }
     }
@@ -111,11 +109,7 @@ pub(crate) fn overrides(conf: &NetConf, args: &CniArgs) -> Outcome<(Overrides, A
 fn strings(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => list(text),
-        Value::Array(items) => items
-            .iter()
-            .filter_map(Value::as_str)
-            .flat_map(list)
-            .collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).flat_map(list).collect(),
         _ => Vec::new(),
     }
 }
@@ -135,11 +129,7 @@ fn addresses(sources: [(&str, Vec<String>); 3]) -> Outcome<Allocation> {
     };
     for text in texts {
         let parsed = text.parse::<IpNet>().ok();
-        let ip = parsed.or_else(|| {
-            text.parse()
-                .ok()
-                .map(|ip: std::net::IpAddr| IpNet::from(ip))
-        });
+        let ip = parsed.or_else(|| text.parse().ok().map(|ip: std::net::IpAddr| IpNet::from(ip)));
         let ip = ip.ok_or_else(|| {
             let msg = format!("{key} {text:?}: is not an IP address, nor one with a prefix length");
             CniError::new(code::CONFIG, msg)
@@ -151,10 +141,7 @@ fn addresses(sources: [(&str, Vec<String>); 3]) -> Outcome<Allocation> {
 
 fn rate(bits_per_second: Option<u64>, burst_bits: Option<u64>) -> Option<Rate> {
     let bits_per_second = bits_per_second.filter(|rate| *rate > 0)?;
-    Some(Rate {
-        bits_per_second,
-        burst_bits: burst_bits.unwrap_or(0),
-    })
+    Some(Rate { bits_per_second, burst_bits: burst_bits.unwrap_or(0) })
 }
 
 #[cfg(test)]
@@ -180,17 +167,11 @@ mod tests {
     #[test]
     fn bad_cni_args_are_told() {
         for (text, expected) in [
-            (
-                "FOO=x",
-                "CNI_ARGS: unknown key \"FOO\" (IgnoreUnknown=1 would pass it over)",
-            ),
+            ("FOO=x", "CNI_ARGS: unknown key \"FOO\" (IgnoreUnknown=1 would pass it over)"),
             ("IgnoreUnknown=1;FOO", "CNI_ARGS: \"FOO\" is not KEY=VALUE"),
         ] {
             let error = CniArgs::parse(text).unwrap_err();
-            assert_eq!(
-                (error.code, error.msg.as_str()),
-                (code::ENVIRONMENT, expected)
-            );
+            assert_eq!((error.code, error.msg.as_str()), (code::ENVIRONMENT, expected));
         }
     }
 
@@ -202,15 +183,8 @@ mod tests {
         for (last_byte, prefix) in [(1, 32), (2, 24), (3, 24)] {
             let (found, given) = overrides(&conf(value.clone()), &args).unwrap();
             assert_eq!(found.mac.unwrap().bytes()[5], last_byte);
-            assert_eq!(
-                given.ips[0].ip.to_string(),
-                format!("10.0.0.{last_byte}/{prefix}")
-            );
-            let gone = if last_byte == 1 {
-                "runtimeConfig"
-            } else {
-                "args"
-            };
+            assert_eq!(given.ips[0].ip.to_string(), format!("10.0.0.{last_byte}/{prefix}"));
+            let gone = if last_byte == 1 { "runtimeConfig" } else { "args" };
             value[gone] = Value::Null;
         }
     }
@@ -228,10 +202,6 @@ mod tests {
     fn a_bad_address_names_its_source() {
         let value = json!({"runtimeConfig": {"ips": ["10.0.0.300"]}});
         let error = overrides(&conf(value), &CniArgs::default()).unwrap_err();
-        assert!(
-            error.msg.starts_with("runtimeConfig.ips \"10.0.0.300\""),
-            "{}",
-            error.msg
-        );
+        assert!(error.msg.starts_with("runtimeConfig.ips \"10.0.0.300\""), "{}", error.msg);
     }
 }

@@ -10,15 +10,12 @@ pub(crate) fn run(args: &[OsString]) -> Answer {
     let first = args.first().map(|arg| arg.to_string_lossy());
     match first.as_deref() {
         None => {
-            eprintln!(
-                "{ABOUT} (CNI {}); try --help",
-                version::ALL.map(|v| v.as_str()).join(", ")
-            );
+            eprintln!("{ABOUT} (CNI {}); try --help", version::ALL.map(|v| v.as_str()).join(", "));
             Answer::ok(Vec::new())
         }
-        Some("--version" | "-V") => Answer::ok(
-            format!("{ABOUT} (engines: {})\n", engines::BUILT_IN.join(", ")).into_bytes(),
-        ),
+        Some("--version" | "-V") => {
+            Answer::ok(format!("{ABOUT} (engines: {})\n", engines::BUILT_IN.join(", ")).into_bytes())
+        }
         Some("--help" | "-h" | "help") => Answer::ok(help().into_bytes()),
         Some(other) => {
             eprintln!("userspace: unknown argument {other:?}; try --help");

@@ -39,11 +39,7 @@ pub(crate) struct CniError {
 
 impl CniError {
     pub(crate) fn new(code: u32, msg: impl Into<String>) -> Self {
-        Self {
-            code,
-            msg: msg.into(),
-            details: String::new(),
-        }
+        Self { code, msg: msg.into(), details: String::new() }
     }
 
     pub(crate) fn with_details(mut self, details: impl Into<String>) -> Self {
@@ -62,18 +58,11 @@ impl CniError {
             #[serde(skip_serializing_if = "str::is_empty")]
             details: &'a str,
         }
-        let object = Object {
-            cni_version: version.as_str(),
-            code: self.code,
-            msg: &self.msg,
-            details: &self.details,
-        };
+        let object =
+            Object { cni_version: version.as_str(), code: self.code, msg: &self.msg, details: &self.details };
         let mut stdout = serde_json::to_vec_pretty(&object).unwrap_or_default();
         stdout.push(b'\n');
-        Answer {
-            stdout,
-            succeeded: false,
-        }
+        Answer { stdout, succeeded: false }
     }
 
     /// An engine's, a store's or an IPAM's failure during `command`. The code that an IPAM plugin gave is kept.

@@ -41,10 +41,7 @@ impl ExecIpam {
     pub(crate) fn new(kind: &str, env: &BTreeMap<String, String>, config: &[u8]) -> Self {
         Self {
             kind: kind.to_owned(),
-            path: find(
-                kind,
-                env.get("CNI_PATH").map(String::as_str).unwrap_or_default(),
-            ),
+            path: find(kind, env.get("CNI_PATH").map(String::as_str).unwrap_or_default()),
             env: env.clone(),
             config: config.to_vec(),
         }
@@ -63,11 +60,7 @@ impl ExecIpam {
     }
 
     /// Runs a verb that is about no attachment.
-    pub(crate) async fn run_for_network(
-        &self,
-        cx: Cx,
-        command: Command,
-    ) -> Result<(), EngineError> {
+    pub(crate) async fn run_for_network(&self, cx: Cx, command: Command) -> Result<(), EngineError> {
         let known = self.run(cx, command, None).await;
         match known {
             // The plugin is older than the verb: GC and STATUS came with 1.1.0.
@@ -79,15 +72,9 @@ impl ExecIpam {
         }
     }
 
-    async fn run(
-        &self,
-        cx: Cx,
-        command: Command,
-        id: Option<&AttachmentId>,
-    ) -> Result<Vec<u8>, EngineError> {
+    async fn run(&self, cx: Cx, command: Command, id: Option<&AttachmentId>) -> Result<Vec<u8>, EngineError> {
         let doing = || format!("run the IPAM plugin {:?} ({command})", self.kind);
-        let failed =
-            |error: std::io::Error| EngineError::new(ErrorKind::Io, doing()).because(error);
+        let failed = |error: std::io::Error| EngineError::new(ErrorKind::Io, doing()).because(error);
         let mut process = Process::new(self.executable()?);
         process
             .env_clear()
@@ -100,9 +87,7 @@ impl ExecIpam {
             .kill_on_drop(true);
         // GC detaches others than the one that the environment names.
         if let Some(id) = id {
-            process
-                .env("CNI_CONTAINERID", id.container.as_str())
-                .env("CNI_IFNAME", id.interface.as_str());
+            process.env("CNI_CONTAINERID", id.container.as_str()).env("CNI_IFNAME", id.interface.as_str());
         }
         let mut child = process.spawn().map_err(failed)?;
         let group = Group(child.id());
@@ -111,11 +96,7 @@ impl ExecIpam {
             // Beside the reading, so that neither end waits for the other. A plugin may answer without reading.
             tokio::spawn(async move { stdin.write_all(&config).await });
         }
-        let output = cx
-            .bound(doing, async {
-                child.wait_with_output().await.map_err(failed)
-            })
-            .await?;
+        let output = cx.bound(doing, async { child.wait_with_output().await.map_err(failed) }).await?;
         group.has_ended();
         self.answer(command, output)
     }
@@ -128,10 +109,7 @@ impl ExecIpam {
         let theirs = error::parse(&output.stdout).unwrap_or_else(|| {
             let text = String::from_utf8_lossy(&output.stdout);
             let text: String = text.trim().chars().take(200).collect();
-            CniError::new(
-                code::INTERNAL,
-                format!("{} and printed {text:?}", output.status),
-            )
+            CniError::new(code::INTERNAL, format!("{} and printed {text:?}", output.status))
         });
         Err(EngineError::new(ErrorKind::Protocol, doing).because(theirs))
     }
@@ -171,9 +149,7 @@ fn find(kind: &str, path: &str) -> Result<PathBuf, String> {
     };
     let dirs = path.split(':').filter(|dir| !dir.is_empty());
     let mut files = dirs.map(|dir| Path::new(dir).join(kind));
-    files
-        .find(executable)
-        .ok_or_else(|| format!("it is not in CNI_PATH {path:?}"))
+    files.find(executable).ok_or_else(|| format!("it is not in CNI_PATH {path:?}"))
 }
 
 #[async_trait]
@@ -182,8 +158,7 @@ impl Ipam for ExecIpam {
         let stdout = self.run(cx, Command::Add, Some(id)).await?;
         let invalid = |reason: String| {
             let doing = format!("read the result of the IPAM plugin {:?}", self.kind);
-            EngineError::new(ErrorKind::Protocol, doing)
-                .because(CniError::new(code::DECODE, reason))
+            EngineError::new(ErrorKind::Protocol, doing).because(CniError::new(code::DECODE, reason))
         };
         let value = serde_json::from_slice(&stdout).map_err(|error| invalid(error.to_string()))?;
         let result = result::parse(value).map_err(|error| invalid(error.to_string()))?;

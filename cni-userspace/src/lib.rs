@@ -34,9 +34,7 @@ impl Io {
     pub fn from_process() -> Self {
         let lossy = |text: OsString| text.to_string_lossy().into_owned();
         Self {
-            env: std::env::vars_os()
-                .map(|(key, value)| (lossy(key), lossy(value)))
-                .collect(),
+            env: std::env::vars_os().map(|(key, value)| (lossy(key), lossy(value))).collect(),
             args: std::env::args_os().skip(1).collect(),
             stdin: Box::new(std::io::stdin()),
         }
@@ -54,10 +52,7 @@ pub struct Answer {
 
 impl Answer {
     fn ok(stdout: Vec<u8>) -> Self {
-        Self {
-            stdout,
-            succeeded: true,
-        }
+        Self { stdout, succeeded: true }
     }
 }
 

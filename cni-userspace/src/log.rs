@@ -49,9 +49,7 @@ fn level(name: Option<&str>) -> (Level, Option<&str>) {
     let Some(name) = name else {
         return (Level::WARN, None);
     };
-    let known = LEVELS
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let known = LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     match known {
         Some((_, level)) => (*level, None),
         None => (Level::WARN, Some(name)),

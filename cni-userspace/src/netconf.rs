@@ -27,7 +27,8 @@ pub struct NetConf {
     pub host: Option<Strict<HalfConf>>,
     /// The container's half. Default: the complement of the host's.
     pub container: Option<Strict<HalfConf>>,
-    /// The directory on the host below which each container finds its sockets and its half. Required for memif and vhostuser.
+    /// The directory on the host below which each container has one with its sockets and its half, for memif and vhostuser.
+    /// Default: that of the Go plugins, /var/run/vpp for vpp and /usr/local/var/run/openvswitch for ovs-dpdk.
     pub shared_dir: Option<PathBuf>,
     /// Credentials for the Kubernetes API. Accepted; this build has no use for it.
     pub kubeconfig: Option<PathBuf>,
@@ -162,10 +163,7 @@ pub(crate) fn parse_leniently(value: Value) -> NetConf {
         Err(error) => error,
     };
     let reason = userspace_core::engine::chain(&error);
-    tracing::warn!(
-        reason,
-        "the configuration has errors; going on with the rest"
-    );
+    tracing::warn!(reason, "the configuration has errors; going on with the rest");
     let fits = |key: &String, value: &Value| {
         let one = [(key.clone(), value.clone())].into_iter().collect();
         parse(Value::Object(one)).is_ok()
@@ -205,23 +203,14 @@ mod tests {
         assert_eq!(conf.shared_dir, Some("/s/".into()));
         assert_eq!(conf.valid_attachments.unwrap()[0].container_id, "c");
         assert!(conf.attachments.is_none());
-        assert_eq!(
-            conf.runtime_config.unwrap().device_info_file,
-            Some("/f".into())
-        );
+        assert_eq!(conf.runtime_config.unwrap().device_info_file, Some("/f".into()));
     }
 
     #[test]
     fn a_bad_value_names_its_key() {
         for (value, expected) in [
-            (
-                json!({"host": {"mtu": -1}}),
-                "\"host.mtu\": invalid value: integer `-1`, expected u32",
-            ),
-            (
-                json!({"timeoutSeconds": "x"}),
-                "\"timeoutSeconds\": invalid type: string \"x\", expected u16",
-            ),
+            (json!({"host": {"mtu": -1}}), "\"host.mtu\": invalid value: integer `-1`, expected u32"),
+            (json!({"timeoutSeconds": "x"}), "\"timeoutSeconds\": invalid type: string \"x\", expected u16"),
             (
                 json!({"host": {"engine": "foo"}}),
                 "\"host.engine\": unknown variant `foo`, expected one of `vpp`, `ovs`, `ovs-dpdk`, `linux`, `dpdk`",
@@ -237,10 +226,8 @@ mod tests {
 
     #[test]
     fn what_fits_is_kept_when_the_rest_does_not() {
-        let conf = parse_leniently(
-            json!({"name": "n", "stateDir": "/s", "timeoutSeconds": "soon",
-            "host": {"engine": "linux", "iftype": "veth", "mtu": "big", "typo": 1, "bridge": {"bridgeName": "b"}}}),
-        );
+        let conf = parse_leniently(json!({"name": "n", "stateDir": "/s", "timeoutSeconds": "soon",
+            "host": {"engine": "linux", "iftype": "veth", "mtu": "big", "typo": 1, "bridge": {"bridgeName": "b"}}}));
         assert_eq!(conf.name.as_deref(), Some("n"));
         assert_eq!(conf.state_dir(), PathBuf::from("/s"));
         let host = conf.host();

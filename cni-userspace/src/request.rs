@@ -26,21 +26,11 @@ impl Command {
         let Some(text) = env.get("CNI_COMMAND").filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
-        let all = [
-            Self::Add,
-            Self::Del,
-            Self::Check,
-            Self::Gc,
-            Self::Status,
-            Self::Version,
-        ];
+        let all = [Self::Add, Self::Del, Self::Check, Self::Gc, Self::Status, Self::Version];
         let found = all.into_iter().find(|command| command.as_str() == text);
         found.map(Some).ok_or_else(|| {
-            CniError::new(
-                code::ENVIRONMENT,
-                format!("CNI_COMMAND {text:?} is unknown"),
-            )
-            .with_details("one of ADD, DEL, CHECK, GC, STATUS, VERSION")
+            CniError::new(code::ENVIRONMENT, format!("CNI_COMMAND {text:?} is unknown"))
+                .with_details("one of ADD, DEL, CHECK, GC, STATUS, VERSION")
         })
     }
 
@@ -90,9 +80,8 @@ impl Target {
             let msg = format!("{command} needs {}", missing.join(", "));
             return Err(CniError::new(code::ENVIRONMENT, msg));
         }
-        let invalid = |key: &str, error: &dyn fmt::Display| {
-            CniError::new(code::ENVIRONMENT, format!("{key}: {error}"))
-        };
+        let invalid =
+            |key: &str, error: &dyn fmt::Display| CniError::new(code::ENVIRONMENT, format!("{key}: {error}"));
         let container = get("CNI_CONTAINERID").parse();
         let interface = get("CNI_IFNAME").parse();
         Ok(Self {

@@ -94,18 +94,9 @@ fn drop_unset(value: &mut Value) {
 
 impl CniResult {
     fn from_old(old: Old) -> Self {
-        let mut result = Self {
-            dns: old.dns,
-            ..Self::default()
-        };
+        let mut result = Self { dns: old.dns, ..Self::default() };
         for ip in [old.ip4, old.ip6].into_iter().flatten() {
-            result.ips.push(Ip {
-                interface: None,
-                address: Address {
-                    ip: ip.ip,
-                    gateway: ip.gateway,
-                },
-            });
+            result.ips.push(Ip { interface: None, address: Address { ip: ip.ip, gateway: ip.gateway } });
             result.routes.extend(ip.routes);
         }
         result
@@ -122,11 +113,7 @@ impl CniResult {
 
     /// The result as `version` knows it; what it does not know is dropped.
     pub(crate) fn to_json(&self, version: Version) -> Value {
-        let mut value = if version.has_interfaces() {
-            self.current(version)
-        } else {
-            json!(self.to_old())
-        };
+        let mut value = if version.has_interfaces() { self.current(version) } else { json!(self.to_old()) };
         value["cniVersion"] = json!(version.as_str());
         value
     }
@@ -146,11 +133,7 @@ impl CniResult {
         let mut value = json!(known);
         if version.has_ip_version() {
             for (ip, family) in known.ips.iter().zip(0..) {
-                let name = if ip.address.ip.addr().is_ipv4() {
-                    "4"
-                } else {
-                    "6"
-                };
+                let name = if ip.address.ip.addr().is_ipv4() { "4" } else { "6" };
                 value["ips"][family as usize]["version"] = json!(name);
             }
         }
@@ -162,23 +145,14 @@ impl CniResult {
         let family = |v4: bool| {
             let address = self.ips.iter().map(|ip| ip.address);
             let first = address.into_iter().find(|a| a.ip.addr().is_ipv4() == v4)?;
-            let routes = self
-                .routes
-                .iter()
-                .filter(|route| route.dst.addr().is_ipv4() == v4);
+            let routes = self.routes.iter().filter(|route| route.dst.addr().is_ipv4() == v4);
             Some(OldIp {
                 ip: first.ip,
                 gateway: first.gateway,
-                routes: routes
-                    .map(|route| Route::new(route.dst, route.gw))
-                    .collect(),
+                routes: routes.map(|route| Route::new(route.dst, route.gw)).collect(),
             })
         };
-        Old {
-            ip4: family(true),
-            ip6: family(false),
-            dns: self.dns.clone(),
-        }
+        Old { ip4: family(true), ip6: family(false), dns: self.dns.clone() }
     }
 }
 
@@ -213,10 +187,7 @@ mod tests {
             match version.as_str() {
                 "0.1.0" | "0.2.0" => {
                     assert_eq!(value["ip4"]["ip"], "10.0.0.5/24");
-                    assert_eq!(
-                        value["ip4"]["routes"][0],
-                        json!({"dst": "0.0.0.0/0", "gw": "10.0.0.1"})
-                    );
+                    assert_eq!(value["ip4"]["routes"][0], json!({"dst": "0.0.0.0/0", "gw": "10.0.0.1"}));
                     assert_eq!(value["ip6"]["routes"][0], json!({"dst": "::/0"}));
                     assert!(value.get("interfaces").is_none());
                 }

@@ -129,11 +129,9 @@ impl Call {
                 container = target.container.as_str(),
                 interface = target.interface.as_str()
             ),
-            None => tracing::info_span!(
-                "cni",
-                command = self.command.as_str(),
-                network = self.network.as_str()
-            ),
+            None => {
+                tracing::info_span!("cni", command = self.command.as_str(), network = self.network.as_str())
+            }
         };
         let _entered = span.enter();
         tracing::info!("called");
@@ -158,11 +156,7 @@ impl Call {
     }
 
     fn world(&self) -> World<'_> {
-        World {
-            engines: &BuiltIn,
-            stores: &Published,
-            records: &self.records,
-        }
+        World { engines: &BuiltIn, stores: &Published, records: &self.records }
     }
 
     fn cx(&self) -> Cx {
@@ -176,12 +170,7 @@ impl Call {
 
     /// The variables of the attachment; only ADD, DEL and CHECK ask.
     fn target(&self) -> Outcome<&Target> {
-        let missing = || {
-            CniError::new(
-                code::ENVIRONMENT,
-                format!("{} is about no attachment", self.command),
-            )
-        };
+        let missing = || CniError::new(code::ENVIRONMENT, format!("{} is about no attachment", self.command));
         self.target.as_ref().ok_or_else(missing)
     }
 
@@ -213,8 +202,7 @@ fn read_stdin(io: &mut Io) -> Outcome<Vec<u8>> {
 }
 
 fn decode(text: &[u8]) -> Outcome<Value> {
-    let failed =
-        |reason: String| CniError::new(code::DECODE, format!("decode the configuration: {reason}"));
+    let failed = |reason: String| CniError::new(code::DECODE, format!("decode the configuration: {reason}"));
     match serde_json::from_slice(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(failed("it is not a JSON object".to_owned())),

@@ -38,10 +38,7 @@ impl FromStr for MacAddr {
     /// Six pairs of hex digits between colons or hyphens. Refuses group addresses and the null address, which no interface
     /// can have.
     fn from_str(text: &str) -> Result<Self, InvalidMac> {
-        let invalid = |reason| InvalidMac {
-            value: text.to_owned(),
-            reason,
-        };
+        let invalid = |reason| InvalidMac { value: text.to_owned(), reason };
         let separator = if text.contains('-') { '-' } else { ':' };
         let mut parts = text.split(separator);
         let mut bytes = [0; 6];
@@ -129,15 +126,7 @@ pub struct Route {
 impl Route {
     /// A route to `dst` by `gw`, without attributes.
     pub fn new(dst: IpNet, gw: Option<IpAddr>) -> Self {
-        Self {
-            dst,
-            gw,
-            mtu: None,
-            advmss: None,
-            priority: None,
-            table: None,
-            scope: None,
-        }
+        Self { dst, gw, mtu: None, advmss: None, priority: None, table: None, scope: None }
     }
 }
 
@@ -149,28 +138,10 @@ mod tests {
     fn mac_addresses_are_read_and_written() {
         let mac: MacAddr = "02-AB-00-00-00-01".parse().unwrap();
         assert_eq!(mac.to_string(), "02:ab:00:00:00:01");
-        for bad in [
-            "",
-            "02:00",
-            "02:00:00:00:00:00:00",
-            "2:0:0:0:0:1",
-            "gg:00:00:00:00:00",
-        ] {
+        for bad in ["", "02:00", "02:00:00:00:00:00:00", "2:0:0:0:0:1", "gg:00:00:00:00:00"] {
             assert!(bad.parse::<MacAddr>().is_err(), "{bad}");
         }
-        assert!(
-            "01:00:5e:00:00:01"
-                .parse::<MacAddr>()
-                .unwrap_err()
-                .to_string()
-                .contains("group")
-        );
-        assert!(
-            "00:00:00:00:00:00"
-                .parse::<MacAddr>()
-                .unwrap_err()
-                .to_string()
-                .contains("null")
-        );
+        assert!("01:00:5e:00:00:01".parse::<MacAddr>().unwrap_err().to_string().contains("group"));
+        assert!("00:00:00:00:00:00".parse::<MacAddr>().unwrap_err().to_string().contains("null"));
     }
 }

@@ -31,10 +31,7 @@ pub struct Assignment {
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] when a routed address has no gateway.
-pub fn assign(
-    network: &Network,
-    allocation: &Allocation,
-) -> Result<(Assignment, Assignment), EngineError> {
+pub fn assign(network: &Network, allocation: &Allocation) -> Result<(Assignment, Assignment), EngineError> {
     match network {
         Network::None | Network::Bridge(_) => {
             let container = Assignment {
@@ -52,22 +49,14 @@ fn routed(allocation: &Allocation) -> Result<(Assignment, Assignment), EngineErr
     let mut container = Assignment::default();
     for address in &allocation.ips {
         let gateway = address.gateway.ok_or_else(|| {
-            let doing = format!(
-                "route {} (netType interface needs a gateway, and IPAM gave none)",
-                address.ip
-            );
+            let doing =
+                format!("route {} (netType interface needs a gateway, and IPAM gave none)", address.ip);
             EngineError::new(ErrorKind::Invalid, doing)
         })?;
         let own = IpNet::from(address.ip.addr());
-        host.addresses.push(Address {
-            ip: IpNet::from(gateway),
-            gateway: None,
-        });
+        host.addresses.push(Address { ip: IpNet::from(gateway), gateway: None });
         host.routes.push(on_link(own));
-        container.addresses.push(Address {
-            ip: own,
-            gateway: Some(gateway),
-        });
+        container.addresses.push(Address { ip: own, gateway: Some(gateway) });
         container.routes.push(on_link(IpNet::from(gateway)));
         let subnet = address.ip.trunc();
         if subnet != own {
@@ -75,17 +64,12 @@ fn routed(allocation: &Allocation) -> Result<(Assignment, Assignment), EngineErr
         }
     }
     host.addresses.dedup();
-    container
-        .routes
-        .extend(with_gateways(&allocation.routes, &allocation.ips));
+    container.routes.extend(with_gateways(&allocation.routes, &allocation.ips));
     Ok((host, container))
 }
 
 fn on_link(dst: IpNet) -> Route {
-    Route {
-        scope: Some(SCOPE_LINK),
-        ..Route::new(dst, None)
-    }
+    Route { scope: Some(SCOPE_LINK), ..Route::new(dst, None) }
 }
 
 /// A route without a next hop goes by the gateway of its family, unless it asks to stay on the link.
@@ -97,13 +81,7 @@ fn with_gateways(routes: &[Route], addresses: &[Address]) -> Vec<Route> {
         let same_family = |gateway: &IpAddr| gateway.is_ipv4() == route.dst.addr().is_ipv4();
         addresses.iter().filter_map(|a| a.gateway).find(same_family)
     };
-    routes
-        .iter()
-        .map(|route| Route {
-            gw: gateway_for(route),
-            ..route.clone()
-        })
-        .collect()
+    routes.iter().map(|route| Route { gw: gateway_for(route), ..route.clone() }).collect()
 }
 
 #[cfg(test)]
@@ -116,14 +94,8 @@ mod tests {
 
     fn allocation(gateway: Option<&str>) -> Allocation {
         Allocation {
-            ips: vec![Address {
-                ip: net("10.1.0.5/24"),
-                gateway: gateway.map(|text| text.parse().unwrap()),
-            }],
-            routes: vec![
-                Route::new(net("0.0.0.0/0"), None),
-                Route::new(net("::/0"), None),
-            ],
+            ips: vec![Address { ip: net("10.1.0.5/24"), gateway: gateway.map(|text| text.parse().unwrap()) }],
+            routes: vec![Route::new(net("0.0.0.0/0"), None), Route::new(net("::/0"), None)],
             ..Allocation::default()
         }
     }

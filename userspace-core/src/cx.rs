@@ -16,9 +16,7 @@ pub struct Cx {
 impl Cx {
     /// A context that ends `budget` from now.
     pub fn within(budget: Duration) -> Self {
-        Self {
-            deadline: Instant::now() + budget,
-        }
+        Self { deadline: Instant::now() + budget }
     }
 
     /// What is left of the time; zero when the deadline has passed.
@@ -28,9 +26,7 @@ impl Cx {
 
     /// This context, or a shorter one that ends `budget` from now.
     pub fn at_most(self, budget: Duration) -> Self {
-        Self {
-            deadline: self.deadline.min(Instant::now() + budget),
-        }
+        Self { deadline: self.deadline.min(Instant::now() + budget) }
     }
 
     /// Runs `work` until the deadline; afterwards answers [`ErrorKind::TimedOut`] with `doing`.

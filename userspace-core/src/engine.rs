@@ -39,12 +39,8 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] or [`ErrorKind::Invalid`], naming what would work.
-    fn supports(
-        &self,
-        info: &EngineInfo,
-        spec: &InterfaceSpec,
-        network: &Network,
-    ) -> Result<(), EngineError>;
+    fn supports(&self, info: &EngineInfo, spec: &InterfaceSpec, network: &Network)
+    -> Result<(), EngineError>;
 
     /// Makes the interface exist as `spec` says, marked with `owner`, and up. When it does already, nothing happens.
     ///
@@ -82,12 +78,7 @@ pub trait Interface: Send + Sync {
     async fn join(&self, cx: Cx, network: &Network) -> Result<(), EngineError>;
 
     /// Gives it the addresses and routes. What was set here before and is no longer wanted goes; what others set stays.
-    async fn assign(
-        &self,
-        cx: Cx,
-        addresses: &[Address],
-        routes: &[Route],
-    ) -> Result<(), EngineError>;
+    async fn assign(&self, cx: Cx, addresses: &[Address], routes: &[Route]) -> Result<(), EngineError>;
 
     /// Removes it, and its network when that is ours and has no other member. Absence is success.
     async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError>;
@@ -166,11 +157,7 @@ pub struct EngineError {
 impl EngineError {
     /// A failure while `doing` (an operation with its object and values: `create veth "us01" (mtu 9000)`).
     pub fn new(kind: ErrorKind, doing: impl Into<String>) -> Self {
-        Self {
-            kind,
-            doing: doing.into(),
-            source: None,
-        }
+        Self { kind, doing: doing.into(), source: None }
     }
 
     /// The same with its cause.
@@ -229,9 +216,6 @@ mod tests {
         let error = EngineError::new(ErrorKind::Io, "write record \"x\"").because(cause);
         assert_eq!(chain(&error), "write record \"x\": no buffer space");
         let late = EngineError::new(ErrorKind::TimedOut, "lock \"x\"");
-        assert_eq!(
-            chain(&late),
-            "lock \"x\": the time limit of the call has passed"
-        );
+        assert_eq!(chain(&late), "lock \"x\": the time limit of the call has passed");
     }
 }

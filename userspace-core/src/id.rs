@@ -46,10 +46,7 @@ fn interface_name(value: &str) -> Result<(), &'static str> {
     if value == "." || value == ".." {
         return Err("is not an interface name");
     }
-    if value
-        .chars()
-        .any(|c| c == '/' || c == ':' || c.is_whitespace() || c.is_control())
-    {
+    if value.chars().any(|c| c == '/' || c == ':' || c.is_whitespace() || c.is_control()) {
         return Err("has a '/', a ':' or white space");
     }
     Ok(())
@@ -128,11 +125,7 @@ pub struct AttachmentId {
 
 impl fmt::Display for AttachmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}/{} on {}",
-            self.container, self.interface, self.network
-        )
+        write!(f, "{}/{} on {}", self.container, self.interface, self.network)
     }
 }
 
@@ -156,17 +149,7 @@ mod tests {
         for good in ["e", "eth0", "abcdefghijklmno", "net-1.5", "a..b"] {
             assert!(good.parse::<InterfaceName>().is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "abcdefghijklmnop",
-            ".",
-            "..",
-            "a/b",
-            "a:b",
-            "a b",
-            "a\tb",
-            "a\0b",
-        ] {
+        for bad in ["", "abcdefghijklmnop", ".", "..", "a/b", "a:b", "a b", "a\tb", "a\0b"] {
             assert!(bad.parse::<InterfaceName>().is_err(), "{bad}");
         }
     }
@@ -174,9 +157,6 @@ mod tests {
     #[test]
     fn an_error_names_the_kind_and_the_value() {
         let error = "a/b".parse::<NetworkName>().unwrap_err().to_string();
-        assert!(
-            error.starts_with("network name \"a/b\" has a character"),
-            "{error}"
-        );
+        assert!(error.starts_with("network name \"a/b\" has a character"), "{error}");
     }
 }

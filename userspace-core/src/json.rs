@@ -10,10 +10,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{
-        DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess,
-        Visitor,
-    },
+    de::{DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor},
     forward_to_deserialize_any,
 };
 use serde_json::{Error, Map, Value};
@@ -46,14 +43,9 @@ impl fmt::Display for InvalidValue {
 /// # Errors
 /// Names the path of the key that does not fit, and the value.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, InvalidValue> {
-    let reader = Reader {
-        value,
-        strict: false,
-    };
-    serde_path_to_error::deserialize(reader).map_err(|error| InvalidValue {
-        key: error.path().to_string(),
-        source: error.into_inner(),
-    })
+    let reader = Reader { value, strict: false };
+    serde_path_to_error::deserialize(reader)
+        .map_err(|error| InvalidValue { key: error.path().to_string(), source: error.into_inner() })
 }
 
 struct Reader {
@@ -66,15 +58,10 @@ impl<'de> Deserializer<'de> for Reader {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
-            Value::Array(items) => visitor.visit_seq(Items {
-                items: items.into_iter(),
-                strict: self.strict,
-            }),
-            Value::Object(map) => visitor.visit_map(Entries {
-                entries: map.into_iter(),
-                value: None,
-                strict: self.strict,
-            }),
+            Value::Array(items) => visitor.visit_seq(Items { items: items.into_iter(), strict: self.strict }),
+            Value::Object(map) => {
+                visitor.visit_map(Entries { entries: map.into_iter(), value: None, strict: self.strict })
+            }
             scalar => scalar.deserialize_any(visitor),
         }
     }
@@ -91,10 +78,7 @@ impl<'de> Deserializer<'de> for Reader {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(Reader {
-            strict: self.strict || name == STRICT,
-            ..self
-        })
+        visitor.visit_newtype_struct(Reader { strict: self.strict || name == STRICT, ..self })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -157,17 +141,12 @@ fn canonical(
 fn unknown_key(key: &str, fields: &[&'static str]) -> String {
     let lower = key.to_ascii_lowercase();
     let similarity = |field: &str| strsim::jaro_winkler(&lower, &field.to_ascii_lowercase());
-    let nearest = fields
-        .iter()
-        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    let nearest = fields.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
     match nearest {
         Some(nearest) if similarity(nearest) > 0.7 => {
             format!("unknown key {key:?}, did you mean {nearest:?}?")
         }
-        _ => format!(
-            "unknown key {key:?}, the keys here are: {}",
-            fields.join(", ")
-        ),
+        _ => format!("unknown key {key:?}, the keys here are: {}", fields.join(", ")),
     }
 }
 
@@ -179,14 +158,10 @@ struct Items {
 impl<'de> SeqAccess<'de> for Items {
     type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let strict = self.strict;
         let next = self.items.next();
-        next.map(|value| seed.deserialize(Reader { value, strict }))
-            .transpose()
+        next.map(|value| seed.deserialize(Reader { value, strict })).transpose()
     }
 }
 
@@ -199,10 +174,7 @@ struct Entries {
 impl<'de> MapAccess<'de> for Entries {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         let Some((key, value)) = self.entries.next() else {
             return Ok(None);
         };
@@ -250,17 +222,10 @@ mod tests {
 
     #[test]
     fn keys_are_matched_without_case() {
-        let host = Strict(Inner {
-            mtu: Some(9),
-            rx_queues: Some(2),
-        });
+        let host = Strict(Inner { mtu: Some(9), rx_queues: Some(2) });
         check(
             json!({"LogFile": "x", "HOST": {"MTU": 9, "rxqueues": 2}}),
-            Ok(Outer {
-                log_file: Some("x".to_owned()),
-                host,
-                ..Outer::default()
-            }),
+            Ok(Outer { log_file: Some("x".to_owned()), host, ..Outer::default() }),
         );
     }
 
@@ -274,10 +239,7 @@ mod tests {
     fn unknown_keys_are_errors_in_strict_values_only() {
         check(
             json!({"foo": 1, "list": [{"foo": 2}]}),
-            Ok(Outer {
-                list: vec![Inner::default()],
-                ..Outer::default()
-            }),
+            Ok(Outer { list: vec![Inner::default()], ..Outer::default() }),
         );
         check(
             json!({"host": {"rxQueue": 1}}),
@@ -295,21 +257,12 @@ mod tests {
             json!({"host": {"mtu": "big"}}),
             Err("\"host.mtu\": invalid type: string \"big\", expected u16"),
         );
-        check(
-            json!({"host": 7}),
-            Err("\"host\": invalid type: integer `7`, expected struct Inner"),
-        );
+        check(json!({"host": 7}), Err("\"host\": invalid type: integer `7`, expected struct Inner"));
     }
 
     #[test]
     fn raw_values_keep_their_keys() {
         let raw = json!({"SubNet": "", "a": null});
-        check(
-            json!({"raw": raw}),
-            Ok(Outer {
-                raw: Some(raw.clone()),
-                ..Outer::default()
-            }),
-        );
+        check(json!({"raw": raw}), Ok(Outer { raw: Some(raw.clone()), ..Outer::default() }));
     }
 }

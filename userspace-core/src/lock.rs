@@ -39,9 +39,7 @@ impl LockName {
     /// Joining, leaving, making and removing one network of one vswitch; `None` when there is nothing to share.
     pub fn network(engine: &EngineAt, network: &Network) -> Option<Self> {
         match network {
-            Network::Bridge(bridge) => {
-                Some(Self(format!("{} bridge {}", engine.kind, bridge.name)))
-            }
+            Network::Bridge(bridge) => Some(Self(format!("{} bridge {}", engine.kind, bridge.name))),
             Network::None | Network::Routed => None,
         }
     }
@@ -89,10 +87,7 @@ fn open(path: &Path) -> io::Result<File> {
     options.write(true).create(true).mode(0o600);
     match (options.open(path), path.parent()) {
         (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(parent)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
             options.open(path)
         }
         (opened, _) => opened,
@@ -128,9 +123,7 @@ mod tests {
         let soon = || Cx::within(Duration::from_millis(20));
         let held = Lock::take(soon(), dir.path(), &name("a")).await.unwrap();
         Lock::take(soon(), dir.path(), &name("b")).await.unwrap();
-        let error = Lock::take(soon(), dir.path(), &name("a"))
-            .await
-            .unwrap_err();
+        let error = Lock::take(soon(), dir.path(), &name("a")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         drop(held);
         Lock::take(soon(), dir.path(), &name("a")).await.unwrap();

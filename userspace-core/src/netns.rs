@@ -39,12 +39,7 @@ impl NetnsRef {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let found = file.metadata()?;
-        Ok(Self {
-            path: path.to_owned(),
-            dev: found.dev(),
-            inode: found.ino(),
-            boot_id: boot_id()?,
-        })
+        Ok(Self { path: path.to_owned(), dev: found.dev(), inode: found.ino(), boot_id: boot_id()? })
     }
 
     /// The namespace that the calling thread is in.

@@ -76,11 +76,7 @@ impl OwnerTag {
     /// The tag of `id`, made by `instance`.
     pub fn new(id: &AttachmentId, instance: InstanceId) -> Self {
         let attachment = digest(&[id.container.as_str(), id.interface.as_str()]);
-        Self {
-            network: network_hash(id.network.as_str()),
-            attachment,
-            instance,
-        }
+        Self { network: network_hash(id.network.as_str()), attachment, instance }
     }
 
     /// The instance that made it.
@@ -169,11 +165,7 @@ impl Owner {
 
     /// The mark for a thing that was made to `spec`.
     pub fn mark(&self, spec: SpecDigest) -> Mark {
-        Mark {
-            tag: self.tag,
-            spec: Some(spec),
-            attachment: Some(self.attachment.clone()),
-        }
+        Mark { tag: self.tag, spec: Some(spec), attachment: Some(self.attachment.clone()) }
     }
 }
 
@@ -247,11 +239,7 @@ impl FromStr for Mark {
         };
         // Plain ids that do not hash to the tag are somebody's edit: the tag decides.
         let attachment = attachment.filter(|id| OwnerTag::new(id, tag.instance) == tag);
-        Ok(Self {
-            tag,
-            spec,
-            attachment,
-        })
+        Ok(Self { tag, spec, attachment })
     }
 }
 
@@ -335,13 +323,7 @@ mod tests {
 
     #[test]
     fn foreign_text_is_no_mark() {
-        for text in [
-            "",
-            "uscni1-",
-            "uscni1-network-0a1b",
-            "owner=ovs-cni",
-            "uscni1-zz-zz-zz",
-        ] {
+        for text in ["", "uscni1-", "uscni1-network-0a1b", "owner=ovs-cni", "uscni1-zz-zz-zz"] {
             assert_eq!(text.parse::<Mark>(), Err(NotAMark), "{text}");
         }
         let edited = format!("{} other c1 net1", owner("net", "c1", "net1").tag);

@@ -13,8 +13,8 @@ use crate::{
     netns::NetnsRef,
     owner::{InstanceId, Owner},
     spec::{
-        Bandwidth, Bridge, ContainerEnd, Device, EngineAt, EngineKind, InterfaceKind,
-        InterfaceSpec, Macvlan, MemifMode, Network, Rate, Tap, Vlan,
+        Bandwidth, Bridge, ContainerEnd, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Macvlan,
+        MemifMode, Network, Rate, Tap, Vlan,
     },
 };
 
@@ -109,20 +109,12 @@ pub struct Refusal {
 impl Refusal {
     /// A key whose value cannot be.
     pub fn of(key: impl Into<String>, value: impl fmt::Display, reason: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: Some(value.to_string()),
-            reason: reason.into(),
-        }
+        Self { key: key.into(), value: Some(value.to_string()), reason: reason.into() }
     }
 
     /// A key that is not there.
     pub fn missing(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: None,
-            reason: reason.into(),
-        }
+        Self { key: key.into(), value: None, reason: reason.into() }
     }
 }
 
@@ -141,44 +133,20 @@ impl Plan {
     /// # Errors
     /// Names the key and the value that cannot be, and what would work.
     pub fn new(request: &Request) -> Result<Self, Refusal> {
-        let Halves {
-            host,
-            container,
-            kind,
-        } = Halves::of(request)?;
+        let Halves { host, container, kind } = Halves::of(request)?;
         let owner = Owner::new(request.attachment.clone(), request.instance);
         let mac = container_mac(request, host, &owner);
         let mtu_bytes = mtu(request, kind)?;
         let bandwidth = request.overrides.bandwidth.or(policing(&request.host));
         let network = network(host, &request.host)?;
         if !kind.is_kernel() {
-            let half = userspace::Half {
-                request,
-                kind,
-                host,
-                container,
-                mac,
-                mtu_bytes,
-                bandwidth,
-            };
+            let half = userspace::Half { request, kind, host, container, mac, mtu_bytes, bandwidth };
             let (host, container) = half.split(network)?;
-            return Ok(Self {
-                owner,
-                host: Some(host),
-                container: Container::Published(container),
-            });
+            return Ok(Self { owner, host: Some(host), container: Container::Published(container) });
         }
-        let end = ContainerEnd {
-            netns: netns(request)?,
-            name: request.attachment.interface.clone(),
-            mac,
-        };
-        let spec = InterfaceSpec {
-            device: kernel_device(kind, end, request)?,
-            mac: None,
-            mtu_bytes,
-            bandwidth,
-        };
+        let end = ContainerEnd { netns: netns(request)?, name: request.attachment.interface.clone(), mac };
+        let spec =
+            InterfaceSpec { device: kernel_device(kind, end, request)?, mac: None, mtu_bytes, bandwidth };
         if host == EngineKind::Linux {
             refuse_on_linux(&spec, &network, &request.host)?;
         }
@@ -195,28 +163,16 @@ impl Plan {
     ) -> Self {
         let alone = host == EngineKind::Linux && spec.kind() != InterfaceKind::Veth;
         let container = Part {
-            engine: EngineAt {
-                kind: EngineKind::Linux,
-                socket: None,
-                netns: request.netns.clone(),
-            },
+            engine: EngineAt { kind: EngineKind::Linux, socket: None, netns: request.netns.clone() },
             spec: spec.clone(),
             network: Network::None,
         };
         let host = Part {
-            engine: EngineAt {
-                kind: host,
-                socket: request.host.socket.clone(),
-                netns: None,
-            },
+            engine: EngineAt { kind: host, socket: request.host.socket.clone(), netns: None },
             spec,
             network,
         };
-        Self {
-            owner,
-            host: (!alone).then_some(host),
-            container: Container::Kernel(container),
-        }
+        Self { owner, host: (!alone).then_some(host), container: Container::Kernel(container) }
     }
 
     /// The container's end in its namespace, when it is a kernel interface.
@@ -237,19 +193,16 @@ struct Halves {
 
 impl Halves {
     fn of(request: &Request) -> Result<Self, Refusal> {
-        let host = request.host.engine.ok_or_else(|| {
-            Refusal::missing("host.engine", "one of \"vpp\", \"ovs-dpdk\", \"linux\"")
-        })?;
+        let host = request
+            .host
+            .engine
+            .ok_or_else(|| Refusal::missing("host.engine", "one of \"vpp\", \"ovs-dpdk\", \"linux\""))?;
         let kind = request.host.iftype.ok_or_else(|| {
             let known = "one of \"memif\", \"vhostuser\", \"veth\", \"tap\", \"macvlan\"";
             Refusal::missing("host.iftype", known)
         })?;
         let (host, kind) = (engine_kind(host), interface_kind(kind));
-        let default = if kind.is_kernel() {
-            EngineKind::Linux
-        } else {
-            host
-        };
+        let default = if kind.is_kernel() { EngineKind::Linux } else { host };
         let container = request.container.engine.map_or(default, engine_kind);
         if let Some(other) = request.container.iftype.map(interface_kind)
             && other != kind
@@ -263,11 +216,7 @@ impl Halves {
             let reason = format!("the container's end of a {kind} takes \"interface\" or \"none\"");
             return Err(Refusal::of("container.netType", "bridge", reason));
         }
-        Ok(Self {
-            host,
-            container,
-            kind,
-        })
+        Ok(Self { host, container, kind })
     }
 }
 
@@ -287,11 +236,7 @@ fn host_engines(kind: InterfaceKind) -> &'static [EngineKind] {
 /// the Go plugins' samples say so, and the container app tells what it cannot do.
 fn container_engines(kind: InterfaceKind) -> &'static [EngineKind] {
     use EngineKind::{Dpdk, Linux, Ovs, Vpp};
-    if kind.is_kernel() {
-        &[Linux]
-    } else {
-        &[Vpp, Ovs, Dpdk]
-    }
+    if kind.is_kernel() { &[Linux] } else { &[Vpp, Ovs, Dpdk] }
 }
 
 fn refuse_engine(
@@ -332,9 +277,7 @@ fn interface_kind(name: InterfaceType) -> InterfaceKind {
 fn container_mac(request: &Request, host: EngineKind, owner: &Owner) -> MacAddr {
     let typed = request.overrides.mac.or(request.container.mac);
     let from_host = request.host.mac.filter(|_| host != EngineKind::Vpp);
-    typed
-        .or(from_host)
-        .unwrap_or_else(|| MacAddr::new(owner.tag.mac_bytes()))
+    typed.or(from_host).unwrap_or_else(|| MacAddr::new(owner.tag.mac_bytes()))
 }
 
 fn mtu(request: &Request, kind: InterfaceKind) -> Result<Option<u32>, Refusal> {
@@ -346,11 +289,7 @@ fn mtu(request: &Request, kind: InterfaceKind) -> Result<Option<u32>, Refusal> {
         let reason = format!("both ends of a {kind} have one MTU, and host.mtu is {host}");
         return Err(Refusal::of("container.mtu", container, reason));
     }
-    Ok(if kind.is_kernel() {
-        host.or(container)
-    } else {
-        host
-    })
+    Ok(if kind.is_kernel() { host.or(container) } else { host })
 }
 
 /// 68 is the least MTU of IPv4 (RFC 791), 65535 the most that the kernel and the vswitches take.
@@ -382,11 +321,7 @@ fn policing(host: &HalfConf) -> Option<Bandwidth> {
     })
 }
 
-fn kernel_device(
-    kind: InterfaceKind,
-    end: ContainerEnd,
-    request: &Request,
-) -> Result<Device, Refusal> {
+fn kernel_device(kind: InterfaceKind, end: ContainerEnd, request: &Request) -> Result<Device, Refusal> {
     match kind {
         InterfaceKind::Tap => {
             let tap = request.host.tap.clone().unwrap_or_default();
@@ -400,17 +335,11 @@ fn kernel_device(
         InterfaceKind::Macvlan => {
             let macvlan = request.host.macvlan.clone().unwrap_or_default();
             let key = "host.macvlan.master";
-            let master = macvlan
-                .master
-                .ok_or_else(|| Refusal::missing(key, "name the host's interface below it"))?;
-            let master: InterfaceName = master
-                .parse()
-                .map_err(|_| Refusal::of(key, &master, "is not an interface name"))?;
-            Ok(Device::Macvlan(Macvlan {
-                end,
-                master,
-                mode: macvlan.mode.unwrap_or_default(),
-            }))
+            let master =
+                macvlan.master.ok_or_else(|| Refusal::missing(key, "name the host's interface below it"))?;
+            let master: InterfaceName =
+                master.parse().map_err(|_| Refusal::of(key, &master, "is not an interface name"))?;
+            Ok(Device::Macvlan(Macvlan { end, master, mode: macvlan.mode.unwrap_or_default() }))
         }
         _ => Ok(Device::Veth(end)),
     }
@@ -422,9 +351,7 @@ fn network(engine: EngineKind, host: &HalfConf) -> Result<Network, Refusal> {
         NetType::Interface => Ok(Network::Routed),
         NetType::Bridge => bridge_of(engine, &bridge).map(Network::Bridge),
         // Every port of OVS is on a bridge.
-        NetType::None if engine == EngineKind::Ovs => {
-            bridge_of(engine, &bridge).map(Network::Bridge)
-        }
+        NetType::None if engine == EngineKind::Ovs => bridge_of(engine, &bridge).map(Network::Bridge),
         NetType::None => Ok(Network::None),
     }
 }
@@ -444,10 +371,7 @@ fn bridge_of(engine: EngineKind, conf: &BridgeConf) -> Result<Bridge, Refusal> {
             "a bridge's name has 1 to 15 bytes, without '/', ':' and white space",
         ));
     }
-    Ok(Bridge {
-        name,
-        vlan: vlan(conf)?,
-    })
+    Ok(Bridge { name, vlan: vlan(conf)? })
 }
 
 fn vlan(conf: &BridgeConf) -> Result<Vlan, Refusal> {
@@ -460,19 +384,11 @@ fn vlan(conf: &BridgeConf) -> Result<Vlan, Refusal> {
     if let Some(bad) = trunks.iter().find(|id| !(1..=4094).contains(*id)) {
         return Err(Refusal::of("host.bridge.trunks", bad, reason));
     }
-    Ok(Vlan {
-        id,
-        trunks,
-        mode: conf.vlan_mode,
-    })
+    Ok(Vlan { id, trunks, mode: conf.vlan_mode })
 }
 
 /// What the kernel's engine does not do, with what does.
-fn refuse_on_linux(
-    spec: &InterfaceSpec,
-    network: &Network,
-    host: &HalfConf,
-) -> Result<(), Refusal> {
+fn refuse_on_linux(spec: &InterfaceSpec, network: &Network, host: &HalfConf) -> Result<(), Refusal> {
     if spec.kind() != InterfaceKind::Veth && *network != Network::None {
         let net_type = match network {
             Network::Bridge(_) => "bridge",
@@ -484,23 +400,17 @@ fn refuse_on_linux(
     if let Network::Bridge(bridge) = network
         && !bridge.vlan.is_untouched()
     {
-        let reason = "VLANs on linux take a bridge each: name another bridgeName, or use \"ovs-dpdk\" or \"vpp\"";
+        let reason =
+            "VLANs on linux take a bridge each: name another bridgeName, or use \"ovs-dpdk\" or \"vpp\"";
         let conf = host.bridge.clone().unwrap_or_default();
         return Err(match (conf.vlan_id, conf.trunks) {
             (Some(id), _) => Refusal::of("host.bridge.vlanId", id, reason),
-            (None, Some(trunks)) => {
-                Refusal::of("host.bridge.trunks", format!("{trunks:?}"), reason)
-            }
-            (None, None) => Refusal::of(
-                "host.bridge.vlanMode",
-                format!("{:?}", conf.vlan_mode),
-                reason,
-            ),
+            (None, Some(trunks)) => Refusal::of("host.bridge.trunks", format!("{trunks:?}"), reason),
+            (None, None) => Refusal::of("host.bridge.vlanMode", format!("{:?}", conf.vlan_mode), reason),
         });
     }
     if let Some(bandwidth) = spec.bandwidth {
-        let reason =
-            "linux has no rate limits of its own: chain the plugin \"bandwidth\" behind this one";
+        let reason = "linux has no rate limits of its own: chain the plugin \"bandwidth\" behind this one";
         return Err(Refusal::of("bandwidth", format!("{bandwidth:?}"), reason));
     }
     Ok(())

@@ -64,40 +64,21 @@ impl fmt::Display for Difference {
 pub fn diff(desired: &State, observed: &State) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(&mut found, "the device", &desired.device, &observed.device);
-    compare(
-        &mut found,
-        "admin up",
-        &desired.admin_up,
-        &observed.admin_up,
-    );
+    compare(&mut found, "admin up", &desired.admin_up, &observed.admin_up);
     compare(&mut found, "the MAC address", &desired.mac, &observed.mac);
-    compare(
-        &mut found,
-        "the MTU",
-        &desired.mtu_bytes,
-        &observed.mtu_bytes,
-    );
-    compare(
-        &mut found,
-        "the network",
-        &desired.network,
-        &observed.network,
-    );
-    contain(
-        &mut found,
-        "address",
-        &desired.addresses,
-        &observed.addresses,
-        PartialEq::eq,
-    );
-    contain(
-        &mut found,
-        "route",
-        &desired.routes,
-        &observed.routes,
-        satisfies,
-    );
+    compare(&mut found, "the MTU", &desired.mtu_bytes, &observed.mtu_bytes);
+    compare(&mut found, "the network", &seen(&desired.network), &observed.network);
+    contain(&mut found, "address", &desired.addresses, &observed.addresses, PartialEq::eq);
+    contain(&mut found, "route", &desired.routes, &observed.routes, satisfies);
     found
+}
+
+/// How a network looks from below: what is routed is, like what is joined to nothing, in no layer-2 domain.
+fn seen(network: &Option<Network>) -> Option<Network> {
+    match network {
+        Some(Network::Routed) => Some(Network::None),
+        other => other.clone(),
+    }
 }
 
 fn compare<T: PartialEq + fmt::Debug>(
@@ -109,11 +90,7 @@ fn compare<T: PartialEq + fmt::Debug>(
     if let (Some(desired), Some(observed)) = (desired, observed)
         && desired != observed
     {
-        into.push(Difference {
-            what,
-            wanted: format!("{desired:?}"),
-            found: format!("{observed:?}"),
-        });
+        into.push(Difference { what, wanted: format!("{desired:?}"), found: format!("{observed:?}") });
     }
 }
 
@@ -129,11 +106,7 @@ fn contain<T: fmt::Debug>(
     };
     for wanted in desired {
         if !observed.iter().any(|found| matches(wanted, found)) {
-            into.push(Difference {
-                what,
-                wanted: format!("{wanted:?}"),
-                found: "missing".to_owned(),
-            });
+            into.push(Difference { what, wanted: format!("{wanted:?}"), found: "missing".to_owned() });
         }
     }
 }
@@ -167,6 +140,10 @@ mod tests {
         }
     }
 
+    fn bridge() -> Network {
+        Network::Bridge(crate::spec::Bridge { name: "b".to_owned(), vlan: crate::spec::Vlan::default() })
+    }
+
     #[test]
     fn the_same_state_has_no_difference() {
         assert_eq!(diff(&state(), &state()), []);
@@ -178,7 +155,7 @@ mod tests {
         let cases: [(&str, Change); 5] = [
             ("admin up", |s| s.admin_up = Some(false)),
             ("the MTU", |s| s.mtu_bytes = Some(9000)),
-            ("the network", |s| s.network = Some(Network::Routed)),
+            ("the network", |s| s.network = Some(bridge())),
             ("address", |s| s.addresses = Some(vec![])),
             ("route", |s| s.routes = Some(vec![])),
         ];
@@ -195,10 +172,7 @@ mod tests {
     fn what_is_unknown_or_beyond_is_no_difference() {
         let mut observed = state();
         observed.mtu_bytes = None;
-        observed.addresses = Some(vec![
-            "fe80::1/64".parse().unwrap(),
-            "10.0.0.1/24".parse().unwrap(),
-        ]);
+        observed.addresses = Some(vec!["fe80::1/64".parse().unwrap(), "10.0.0.1/24".parse().unwrap()]);
         let mut route = Route::new("0.0.0.0/0".parse().unwrap(), Some([10, 0, 0, 254].into()));
         route.table = Some(254);
         observed.routes = Some(vec![route]);

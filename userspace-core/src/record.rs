@@ -47,13 +47,7 @@ pub struct Record {
 impl Record {
     /// A record before anything was made.
     pub fn new(plan: Plan, config: Value) -> Self {
-        Self {
-            version: VERSION,
-            plan,
-            host: None,
-            allocation: None,
-            config,
-        }
+        Self { version: VERSION, plan, host: None, allocation: None, config }
     }
 
     /// Whose it is.
@@ -71,9 +65,7 @@ pub struct RecordDir {
 impl RecordDir {
     /// The records below `state_dir`, which need not exist yet.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            state: state_dir.into(),
-        }
+        Self { state: state_dir.into() }
     }
 
     /// The state directory.
@@ -90,8 +82,7 @@ impl RecordDir {
         let failed = |error| io_error("read the instance id", &path, error);
         match fs::read_to_string(&path) {
             Ok(text) => text.trim_end().parse().map_err(|error| {
-                EngineError::new(ErrorKind::Io, format!("read the instance id {path:?}"))
-                    .because(error)
+                EngineError::new(ErrorKind::Io, format!("read the instance id {path:?}")).because(error)
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.draw_instance(&path).map_err(failed)
@@ -148,8 +139,7 @@ impl RecordDir {
     /// [`ErrorKind::Io`]; the earlier record then still stands.
     pub fn save(&self, record: &Record) -> Result<(), EngineError> {
         let path = self.path(record.attachment());
-        self.replace(&path, record)
-            .map_err(|error| io_error("write the record", &path, error))
+        self.replace(&path, record).map_err(|error| io_error("write the record", &path, error))
     }
 
     fn replace(&self, path: &Path, record: &Record) -> io::Result<()> {
@@ -212,11 +202,7 @@ fn read(path: &Path) -> Option<Record> {
     match serde_json::from_slice::<Record>(&text) {
         Ok(record) if record.version == VERSION => Some(record),
         Ok(record) => {
-            tracing::warn!(
-                ?path,
-                version = record.version,
-                "a record of an unknown version"
-            );
+            tracing::warn!(?path, version = record.version, "a record of an unknown version");
             None
         }
         Err(error) => {
@@ -227,10 +213,7 @@ fn read(path: &Path) -> Option<Record> {
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn io_error(doing: &str, path: &Path, error: io::Error) -> EngineError {

@@ -25,11 +25,7 @@ pub trait RemoteStore: Send + Sync {
 #[async_trait]
 pub trait RemoteView: Send + Sync {
     /// All halves that are there. With `newer_than` it waits first, until something has changed since that revision.
-    async fn snapshot(
-        &self,
-        cx: Cx,
-        newer_than: Option<&Revision>,
-    ) -> Result<Snapshot, EngineError>;
+    async fn snapshot(&self, cx: Cx, newer_than: Option<&Revision>) -> Result<Snapshot, EngineError>;
 }
 
 /// A state of a remote store; equal revisions mean equal content.

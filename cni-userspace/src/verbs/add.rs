@@ -73,8 +73,7 @@ fn netns(call: &Call) -> Outcome<NetnsRef> {
     let netns = NetnsRef::inspect(Path::new(path)).map_err(|error| failed(&error))?;
     let own = NetnsRef::own().map_err(|error| failed(&error))?;
     let allowed = call.env.get("CNI_NETNS_OVERRIDE");
-    let allowed =
-        allowed.is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "1" | "true"));
+    let allowed = allowed.is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "1" | "true"));
     if netns.is_same(&own) && !allowed {
         return Err(failed(
             &"it is the plugin's own network namespace (CNI_NETNS_OVERRIDE=1 would allow it)",
@@ -96,17 +95,9 @@ fn refuse_old_version_without_addresses(call: &Call, has_addresses: bool) -> Out
 }
 
 fn previous(call: &Call) -> Outcome<CniResult> {
-    let value = call
-        .conf
-        .prev_result
-        .clone()
-        .unwrap_or(Value::Object(Default::default()));
-    result::parse(value).map_err(|error| {
-        CniError::new(
-            code::CONFIG,
-            format!("configuration: \"prevResult\": {error}"),
-        )
-    })
+    let value = call.conf.prev_result.clone().unwrap_or(Value::Object(Default::default()));
+    result::parse(value)
+        .map_err(|error| CniError::new(code::CONFIG, format!("configuration: \"prevResult\": {error}")))
 }
 
 /// The result before us with what we made behind it, so that its indexes stay.
@@ -114,10 +105,7 @@ fn merge(previous: CniResult, added: Added, is_kernel: bool, call: &Call) -> Out
     let mut result = previous;
     // A vswitch's own port is no interface that a plugin behind us could find.
     if let Some(host) = added.host.filter(|_| is_kernel) {
-        result.interfaces.push(Interface {
-            name: host,
-            ..Interface::default()
-        });
+        result.interfaces.push(Interface { name: host, ..Interface::default() });
     }
     let index = u32::try_from(result.interfaces.len()).ok();
     let socket = added.container.socket;
@@ -126,16 +114,11 @@ fn merge(previous: CniResult, added: Added, is_kernel: bool, call: &Call) -> Out
         mac: added.container.mac.to_string(),
         mtu: added.container.mtu_bytes,
         sandbox: call.target()?.netns.clone(),
-        socket_path: socket
-            .map(|path| path.display().to_string())
-            .unwrap_or_default(),
+        socket_path: socket.map(|path| path.display().to_string()).unwrap_or_default(),
         pci_id: String::new(),
     });
     let ips = added.allocation.ips.into_iter();
-    result.ips.extend(ips.map(|address| Ip {
-        interface: index,
-        address,
-    }));
+    result.ips.extend(ips.map(|address| Ip { interface: index, address }));
     result.routes.extend(added.allocation.routes);
     if !added.allocation.dns.is_empty() {
         result.dns = added.allocation.dns;

@@ -28,12 +28,8 @@ fn expected(call: &Call) -> Outcome<Expected> {
     let Some(value) = call.conf.prev_result.clone() else {
         return Ok(Expected::default());
     };
-    let invalid = |reason: String| {
-        CniError::new(
-            code::CONFIG,
-            format!("configuration: \"prevResult\": {reason}"),
-        )
-    };
+    let invalid =
+        |reason: String| CniError::new(code::CONFIG, format!("configuration: \"prevResult\": {reason}"));
     if !value.is_object() {
         return Err(invalid(format!("{} is not a result", short(&value))));
     }
@@ -46,10 +42,7 @@ fn expected(call: &Call) -> Outcome<Expected> {
         return Ok(Expected::default());
     };
     let interface = &result.interfaces[index];
-    let on_it = result
-        .ips
-        .iter()
-        .filter(|ip| ip.interface.is_some_and(|i| i as usize == index));
+    let on_it = result.ips.iter().filter(|ip| ip.interface.is_some_and(|i| i as usize == index));
     Ok(Expected {
         mac: interface.mac.parse().ok(),
         mtu_bytes: interface.mtu,

@@ -28,13 +28,11 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
 /// Where to look when there is no record.
 fn fallback(call: &Call) -> Outcome<Fallback> {
     let netns = &call.target()?.netns;
-    let container = NetnsRef::inspect(Path::new(netns))
-        .ok()
-        .map(|netns| EngineAt {
-            kind: EngineKind::Linux,
-            socket: None,
-            netns: Some(netns),
-        });
+    let container = NetnsRef::inspect(Path::new(netns)).ok().map(|netns| EngineAt {
+        kind: EngineKind::Linux,
+        socket: None,
+        netns: Some(netns),
+    });
     let host = call.conf.host();
     Ok(Fallback {
         network: network(&host),
@@ -52,26 +50,15 @@ pub(super) fn host_engine(host: &HalfConf) -> Option<EngineAt> {
         EngineName::Linux => EngineKind::Linux,
         EngineName::Dpdk => return None,
     };
-    Some(EngineAt {
-        kind,
-        socket: host.socket.clone(),
-        netns: None,
-    })
+    Some(EngineAt { kind, socket: host.socket.clone(), netns: None })
 }
 
 /// The network that is locked while a member leaves.
 pub(super) fn network(host: &HalfConf) -> Network {
-    let BridgeConf {
-        bridge_name,
-        bridge_id,
-        ..
-    } = host.bridge.clone().unwrap_or_default();
+    let BridgeConf { bridge_name, bridge_id, .. } = host.bridge.clone().unwrap_or_default();
     let name = bridge_name.or(bridge_id.map(|id| id.to_string()));
     match (host.net_type, name) {
-        (Some(NetType::Bridge), Some(name)) => Network::Bridge(Bridge {
-            name,
-            vlan: Vlan::default(),
-        }),
+        (Some(NetType::Bridge), Some(name)) => Network::Bridge(Bridge { name, vlan: Vlan::default() }),
         _ => Network::None,
     }
 }

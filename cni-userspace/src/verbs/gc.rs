@@ -52,11 +52,7 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
 /// The attachments to keep, under the key of 1.1.0 or its older name.
 fn valid(call: &Call) -> Outcome<Option<BTreeSet<(ContainerId, InterfaceName)>>> {
     let conf = &call.conf;
-    let Some(listed) = conf
-        .valid_attachments
-        .as_ref()
-        .or(conf.attachments.as_ref())
-    else {
+    let Some(listed) = conf.valid_attachments.as_ref().or(conf.attachments.as_ref()) else {
         return Ok(None);
     };
     let invalid = |error: &dyn std::fmt::Display| {

@@ -55,10 +55,7 @@ impl fmt::Display for AddError {
 
 impl From<EngineError> for AddError {
     fn from(error: EngineError) -> Self {
-        Self {
-            error,
-            undo: Vec::new(),
-        }
+        Self { error, undo: Vec::new() }
     }
 }
 
@@ -78,16 +75,8 @@ pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Ou
     let opened = refuse(world, cx, &request.plan).await?;
     let mut record = Record::new(request.plan, request.config);
     let mut ipam_asked = false;
-    let work = Work {
-        world,
-        cx,
-        opened: &opened,
-        ipam: request.ipam,
-    };
-    match work
-        .run(&mut record, request.addresses, &mut ipam_asked)
-        .await
-    {
+    let work = Work { world, cx, opened: &opened, ipam: request.ipam };
+    match work.run(&mut record, request.addresses, &mut ipam_asked).await {
         Ok(outcome) => Ok(outcome),
         Err(error) => {
             tracing::warn!(error = chain(&error), "undoing the attachment");
@@ -96,8 +85,7 @@ pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Ou
                 ipam: request.ipam.filter(|_| ipam_asked),
                 fallback: super::Fallback::default(),
             };
-            let undone =
-                detach_locked(world, Cx::within(request.undo_budget), &undo, Some(record)).await;
+            let undone = detach_locked(world, Cx::within(request.undo_budget), &undo, Some(record)).await;
             let undo = undone.err().map(|error| error.0).unwrap_or_default();
             Err(AddError { error, undo })
         }
@@ -107,19 +95,11 @@ pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Ou
 /// Everything that can be known to fail, asked before anything is made.
 async fn refuse(world: World<'_>, cx: Cx, plan: &Plan) -> Result<Opened, EngineError> {
     let id = &plan.owner.attachment;
-    let exists = || {
-        EngineError::new(
-            ErrorKind::Conflict,
-            format!("add {id} (it is attached already)"),
-        )
-    };
+    let exists = || EngineError::new(ErrorKind::Conflict, format!("add {id} (it is attached already)"));
     if world.records.exists(id) {
         return Err(exists());
     }
-    let mut opened = Opened {
-        host: None,
-        container: None,
-    };
+    let mut opened = Opened { host: None, container: None };
     if let Some(part) = &plan.host {
         opened.host = Some(able(world, cx, part).await?);
     }
@@ -131,11 +111,7 @@ async fn refuse(world: World<'_>, cx: Cx, plan: &Plan) -> Result<Opened, EngineE
     }
     let hint = hint_of(plan);
     for engine in [&opened.host, &opened.container].into_iter().flatten() {
-        if engine
-            .find(cx, &plan.owner.tag, hint.as_ref())
-            .await?
-            .is_some()
-        {
+        if engine.find(cx, &plan.owner.tag, hint.as_ref()).await?.is_some() {
             return Err(exists());
         }
     }
@@ -151,10 +127,7 @@ async fn able(world: World<'_>, cx: Cx, part: &Part) -> Result<Arc<dyn Engine>, 
 
 /// Where the container's end is to be found.
 fn hint_of(plan: &Plan) -> Option<Hint> {
-    plan.container_end().map(|end| Hint {
-        index: None,
-        name: Some(end.name.to_string()),
-    })
+    plan.container_end().map(|end| Hint { index: None, name: Some(end.name.to_string()) })
 }
 
 struct Work<'a> {
@@ -191,8 +164,7 @@ impl Work<'_> {
         self.world.records.save(record)?;
         fault::point("after second record")?;
         let allocation = record.allocation.clone().unwrap_or_default();
-        self.assign(&record.plan, &allocation, host, container)
-            .await?;
+        self.assign(&record.plan, &allocation, host, container).await?;
         self.publish(&record.plan, &allocation).await?;
         Ok(outcome(record, allocation))
     }
@@ -205,10 +177,7 @@ impl Work<'_> {
         let mut host = None;
         if let (Some(engine), Some(part)) = (&self.opened.host, &plan.host) {
             let made = engine.ensure(self.cx, &plan.owner, &part.spec).await?;
-            let _lock = self
-                .world
-                .lock_network(self.cx, &part.engine, &part.network)
-                .await?;
+            let _lock = self.world.lock_network(self.cx, &part.engine, &part.network).await?;
             made.join(self.cx, &part.network).await?;
             host = Some(made);
         }
@@ -228,8 +197,7 @@ impl Work<'_> {
     ) -> Result<(), EngineError> {
         let (for_host, for_container) = addressing::assign(&network_of(plan), allocation)?;
         if let Some(host) = host.filter(|_| for_host != Assignment::default()) {
-            host.assign(self.cx, &for_host.addresses, &for_host.routes)
-                .await?;
+            host.assign(self.cx, &for_host.addresses, &for_host.routes).await?;
         }
         if let Some(container) = container.filter(|_| for_container != Assignment::default()) {
             let Assignment { addresses, routes } = for_container;
@@ -252,20 +220,13 @@ impl Work<'_> {
 fn half(plan: &Plan, published: &Published, allocation: &Allocation) -> ContainerHalf {
     let mut config = published.config.clone();
     complete(&mut config, !allocation.ips.is_empty());
-    ContainerHalf {
-        attachment: plan.owner.attachment.clone(),
-        config,
-        allocation: allocation.clone(),
-    }
+    ContainerHalf { attachment: plan.owner.attachment.clone(), config, allocation: allocation.clone() }
 }
 
 fn outcome(record: &Record, allocation: Allocation) -> Outcome {
     let plan = &record.plan;
     let (mac, mtu_bytes) = match &plan.container {
-        Container::Kernel(part) => (
-            part.spec.container_end().map(|end| end.mac),
-            part.spec.mtu_bytes,
-        ),
+        Container::Kernel(part) => (part.spec.container_end().map(|end| end.mac), part.spec.mtu_bytes),
         Container::Published(published) => (Some(published.mac), published.config.mtu),
     };
     let socket = plan.host.as_ref().and_then(|host| match &host.spec.device {

@@ -85,11 +85,7 @@ pub async fn check(
     if let Some(part) = &plan.host {
         let mut desired = State::desired(&part.spec, &part.network);
         give(&mut desired, &for_host);
-        let place = Place {
-            what: "the host's half",
-            part,
-            hint: record.host.clone(),
-        };
+        let place = Place { what: "the host's half", part, hint: record.host.clone() };
         place.compare(world, cx, &record, desired).await?;
     }
     match &plan.container {
@@ -99,10 +95,7 @@ pub async fn check(
             let place = Place {
                 what: "the container's interface",
                 part,
-                hint: Some(Hint {
-                    index: None,
-                    name: Some(id.interface.to_string()),
-                }),
+                hint: Some(Hint { index: None, name: Some(id.interface.to_string()) }),
             };
             place.compare(world, cx, &record, desired).await?;
         }

@@ -94,11 +94,7 @@ pub(super) async fn detach_locked(
     if failed.0.is_empty() {
         failed.note(forget(world, target));
     }
-    if failed.0.is_empty() {
-        Ok(())
-    } else {
-        Err(DetachError(failed.0))
-    }
+    if failed.0.is_empty() { Ok(()) } else { Err(DetachError(failed.0)) }
 }
 
 /// Where an attachment's parts are.
@@ -149,26 +145,12 @@ impl Places {
 }
 
 fn named(id: &AttachmentId) -> Hint {
-    Hint {
-        index: None,
-        name: Some(id.interface.to_string()),
-    }
+    Hint { index: None, name: Some(id.interface.to_string()) }
 }
 
-async fn withdraw(
-    world: World<'_>,
-    cx: Cx,
-    places: &Places,
-    target: &Detach<'_>,
-) -> Result<(), EngineError> {
+async fn withdraw(world: World<'_>, cx: Cx, places: &Places, target: &Detach<'_>) -> Result<(), EngineError> {
     match &places.shared_dir {
-        Some(dir) => {
-            world
-                .stores
-                .open(dir)
-                .withdraw(cx, &target.attachment)
-                .await
-        }
+        Some(dir) => world.stores.open(dir).withdraw(cx, &target.attachment).await,
         None => Ok(()),
     }
 }

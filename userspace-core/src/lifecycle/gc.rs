@@ -100,11 +100,7 @@ impl Collect<'_> {
         Detach {
             attachment,
             ipam: self.ipam,
-            fallback: Fallback {
-                host: at,
-                network: self.joined.clone(),
-                ..Fallback::default()
-            },
+            fallback: Fallback { host: at, network: self.joined.clone(), ..Fallback::default() },
         }
     }
 }
@@ -131,10 +127,7 @@ async fn owned(
     });
     Ok(ours
         .map(|owned| {
-            let stray = Stray {
-                at: at.clone(),
-                id: owned.attachment,
-            };
+            let stray = Stray { at: at.clone(), id: owned.attachment };
             (owned.tag, stray)
         })
         .collect())

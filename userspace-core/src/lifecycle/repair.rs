@@ -2,8 +2,7 @@
 
 use super::{World, network_of};
 use crate::{
-    addressing, cx::Cx, engine::EngineError, id::AttachmentId, lock::LockName, plan::Part,
-    record::Record,
+    addressing, cx::Cx, engine::EngineError, id::AttachmentId, lock::LockName, plan::Part, record::Record,
 };
 
 /// What became of one record.
@@ -21,10 +20,7 @@ pub async fn repair(world: World<'_>, cx: Cx) -> Vec<Repaired> {
     for record in world.records.all() {
         let attachment = record.attachment().clone();
         let outcome = repair_one(world, cx, &attachment).await;
-        all.push(Repaired {
-            attachment,
-            outcome,
-        });
+        all.push(Repaired { attachment, outcome });
     }
     all
 }
@@ -43,12 +39,7 @@ async fn repair_one(world: World<'_>, cx: Cx, id: &AttachmentId) -> Result<(), E
     remake(world, cx, &mut record, &part).await
 }
 
-async fn remake(
-    world: World<'_>,
-    cx: Cx,
-    record: &mut Record,
-    part: &Part,
-) -> Result<(), EngineError> {
+async fn remake(world: World<'_>, cx: Cx, record: &mut Record, part: &Part) -> Result<(), EngineError> {
     let engine = world.engines.open(&part.engine)?;
     let interface = engine.ensure(cx, &record.plan.owner, &part.spec).await?;
     let lock = world.lock_network(cx, &part.engine, &part.network).await?;

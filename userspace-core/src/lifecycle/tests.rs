@@ -22,19 +22,11 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self {
-            fake: Fake::default(),
-            records: RecordDir::new(dir.path()),
-            _dir: dir,
-        }
+        Self { fake: Fake::default(), records: RecordDir::new(dir.path()), _dir: dir }
     }
 
     fn world(&self) -> World<'_> {
-        World {
-            engines: &self.fake,
-            stores: &self.fake,
-            records: &self.records,
-        }
+        World { engines: &self.fake, stores: &self.fake, records: &self.records }
     }
 
     async fn add(&self, plan: Plan) -> Result<Outcome, AddError> {
@@ -67,21 +59,12 @@ impl Host {
 
     async fn check(&self, plan: &Plan) -> Result<(), CheckError> {
         let id = &plan.owner.attachment;
-        check(
-            self.world(),
-            cx(),
-            id,
-            Expected::default(),
-            Some(&self.fake),
-        )
-        .await
+        check(self.world(), cx(), id, Expected::default(), Some(&self.fake)).await
     }
 
     async fn collect(&self, valid: &[(&str, &str)]) -> Collected {
         let engines = [plans::memif("c", "net1"), plans::veth("c", "net1")];
-        let engines = engines
-            .into_iter()
-            .filter_map(|plan| Some(plan.host?.engine));
+        let engines = engines.into_iter().filter_map(|plan| Some(plan.host?.engine));
         let valid: BTreeSet<_> = valid
             .iter()
             .map(|(container, interface)| (container.parse().unwrap(), interface.parse().unwrap()))
@@ -126,10 +109,7 @@ async fn what_is_added_checks_and_goes() {
         host.del(&plan).await.unwrap();
         host.del(&plan).await.unwrap();
         host.assert_empty("after DEL");
-        assert!(matches!(
-            host.check(&plan).await,
-            Err(CheckError::Unknown(_))
-        ));
+        assert!(matches!(host.check(&plan).await, Err(CheckError::Unknown(_))));
     }
 }
 
@@ -186,11 +166,7 @@ async fn a_second_add_leaves_the_first_alone() {
         assert_eq!(error.error.kind(), ErrorKind::Conflict);
         host.records.forget(&plan.owner.attachment).unwrap();
         let error = host.add(plan.clone()).await.unwrap_err();
-        assert_eq!(
-            error.error.kind(),
-            ErrorKind::Conflict,
-            "with the record lost"
-        );
+        assert_eq!(error.error.kind(), ErrorKind::Conflict, "with the record lost");
         assert_eq!(host.fake.world(), before);
     }
 }
@@ -258,10 +234,7 @@ async fn gc_goes_on_after_a_failure() {
     for container in ["c1", "c2"] {
         host.add(plans::memif(container, "net1")).await.unwrap();
     }
-    host.fake.set_fuse(Some(Fuse {
-        at: 1,
-        after: false,
-    }));
+    host.fake.set_fuse(Some(Fuse { at: 1, after: false }));
     let done = host.collect(&[]).await;
     assert_eq!((done.removed, done.failed.len()), (1, 1), "{done:?}");
     host.collect(&[]).await;
@@ -274,15 +247,9 @@ async fn repair_makes_what_is_lost() {
     let plan = plans::memif("c1", "net1");
     host.add(plan.clone()).await.unwrap();
     host.fake.meddle(|world| world.interfaces.clear());
-    assert!(matches!(
-        host.check(&plan).await,
-        Err(CheckError::Missing(_))
-    ));
+    assert!(matches!(host.check(&plan).await, Err(CheckError::Missing(_))));
     let repaired = repair(host.world(), cx()).await;
-    assert!(
-        repaired.iter().all(|one| one.outcome.is_ok()),
-        "{repaired:?}"
-    );
+    assert!(repaired.iter().all(|one| one.outcome.is_ok()), "{repaired:?}");
     host.check(&plan).await.unwrap();
 }
 
@@ -294,11 +261,7 @@ async fn a_vswitch_that_is_down_fails_add_and_status() {
     let error = host.add(plan.clone()).await.unwrap_err();
     assert_eq!(error.error.kind(), ErrorKind::Unavailable);
     let engine = plan.host.unwrap().engine;
-    assert!(
-        status(host.world(), cx(), std::slice::from_ref(&engine))
-            .await
-            .is_err()
-    );
+    assert!(status(host.world(), cx(), std::slice::from_ref(&engine)).await.is_err());
     host.fake.set_down(false);
     status(host.world(), cx(), &[engine]).await.unwrap();
     host.assert_empty("afterwards");
@@ -309,16 +272,8 @@ struct Hanging(Fake);
 
 #[async_trait::async_trait]
 impl Ipam for Hanging {
-    async fn allocate(
-        &self,
-        cx: Cx,
-        _: &crate::id::AttachmentId,
-    ) -> Result<Allocation, EngineError> {
-        cx.bound(
-            || "run the IPAM".to_owned(),
-            std::future::pending::<Result<_, EngineError>>(),
-        )
-        .await
+    async fn allocate(&self, cx: Cx, _: &crate::id::AttachmentId) -> Result<Allocation, EngineError> {
+        cx.bound(|| "run the IPAM".to_owned(), std::future::pending::<Result<_, EngineError>>()).await
     }
 
     async fn release(&self, cx: Cx, id: &crate::id::AttachmentId) -> Result<(), EngineError> {
@@ -360,10 +315,7 @@ async fn the_fake_engine_conforms() {
         network: part.network,
         owner: plan.owner,
         stranger: plans::memif("c2", "net1").owner,
-        addresses: vec![Address {
-            ip: "10.0.0.1/24".parse().unwrap(),
-            gateway: None,
-        }],
+        addresses: vec![Address { ip: "10.0.0.1/24".parse().unwrap(), gateway: None }],
     };
     run(cx(), &subject).await;
     assert_eq!(fake.world(), Default::default());

@@ -27,9 +27,7 @@ fn request(host: Value, container: Value) -> Request {
 }
 
 fn refused(host: Value, container: Value) -> String {
-    Plan::new(&request(host, container))
-        .unwrap_err()
-        .to_string()
+    Plan::new(&request(host, container)).unwrap_err().to_string()
 }
 
 #[test]
@@ -51,7 +49,8 @@ fn a_veth_on_a_bridge_has_both_ends() {
 
 #[test]
 fn a_macvlan_and_a_tap_have_no_host_half() {
-    let macvlan = json!({"engine": "linux", "iftype": "macvlan", "macvlan": {"master": "eth0", "mode": "vepa"}});
+    let macvlan =
+        json!({"engine": "linux", "iftype": "macvlan", "macvlan": {"master": "eth0", "mode": "vepa"}});
     let tap = json!({"engine": "linux", "iftype": "tap", "tap": {"owner": 1000}});
     for host in [macvlan, tap] {
         assert_eq!(Plan::new(&request(host, json!({}))).unwrap().host, None);
@@ -68,10 +67,7 @@ fn the_container_gets_the_complement() {
     let Device::Memif(memif) = &host.spec.device else {
         panic!("{host:?}");
     };
-    assert_eq!(
-        memif.socket.to_str(),
-        Some("/run/shared/0123456789ab/memif-0123456789ab-net1.sock")
-    );
+    assert_eq!(memif.socket.to_str(), Some("/run/shared/0123456789ab/memif-0123456789ab-net1.sock"));
     let Container::Published(theirs) = plan.container else {
         panic!("published");
     };
@@ -79,10 +75,7 @@ fn the_container_gets_the_complement() {
     let memif = theirs.config.memif.unwrap();
     assert_eq!(memif.role, Some(MemifRole::Slave));
     assert_eq!((memif.rx_queues, memif.tx_queues), (Some(4), Some(2)));
-    assert_eq!(
-        memif.socketfile.as_deref(),
-        Some("memif-0123456789ab-net1.sock")
-    );
+    assert_eq!(memif.socketfile.as_deref(), Some("memif-0123456789ab-net1.sock"));
 }
 
 #[test]
@@ -138,11 +131,7 @@ fn what_cannot_be_is_refused_with_what_would_work() {
             json!({"netType": "bridge"}),
             "container.netType \"bridge\": the container's end of a veth takes \"interface\" or \"none\"",
         ),
-        (
-            veth.clone(),
-            json!({"mtu": 20}),
-            "container.mtu \"20\": an MTU is 68 to 65535 bytes",
-        ),
+        (veth.clone(), json!({"mtu": 20}), "container.mtu \"20\": an MTU is 68 to 65535 bytes"),
         (
             json!({"engine": "linux", "iftype": "veth", "netType": "bridge"}),
             json!({}),
@@ -195,8 +184,7 @@ fn vlans_on_linux_are_refused() {
         json!({"bridgeName": "b", "trunks": [5]}),
         json!({"bridgeName": "b", "vlanMode": "access"}),
     ] {
-        let host =
-            json!({"engine": "linux", "iftype": "veth", "netType": "bridge", "bridge": bridge});
+        let host = json!({"engine": "linux", "iftype": "veth", "netType": "bridge", "bridge": bridge});
         assert!(refused(host, json!({})).contains("name another bridgeName"));
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     conf::{EngineName, HalfConf, InterfaceType, MemifConf, NetType, VhostConf},
     id::ContainerId,
     spec::{
-        Bandwidth, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole,
-        Network, Secret, SocketMode, VhostUser,
+        Bandwidth, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole, Network,
+        Secret, SocketMode, VhostUser,
     },
 };
 
@@ -33,10 +33,8 @@ pub(super) struct Half<'a> {
 impl Half<'_> {
     pub(super) fn split(self, network: Network) -> Result<(Part, Published), Refusal> {
         let request = self.request;
-        let shared_dir = request.shared_dir.as_ref().ok_or_else(|| {
-            let reason = "the container finds its half and the socket in this directory";
-            Refusal::missing("sharedDir", reason)
-        })?;
+        let default = || PathBuf::from(default_shared_dir(self.host));
+        let shared_dir = request.shared_dir.clone().unwrap_or_else(default);
         let shared_dir = shared_dir.join(short(&request.attachment.container));
         let mut config = request.container.clone();
         let device = match self.kind {
@@ -48,11 +46,7 @@ impl Half<'_> {
         config.mtu = mtu_or(config.mtu, self.mtu_bytes);
         config.socket = None;
         let host = Part {
-            engine: EngineAt {
-                kind: self.host,
-                socket: request.host.socket.clone(),
-                netns: None,
-            },
+            engine: EngineAt { kind: self.host, socket: request.host.socket.clone(), netns: None },
             spec: InterfaceSpec {
                 device,
                 mac: request.host.mac.filter(|_| self.host == EngineKind::Vpp),
@@ -61,12 +55,7 @@ impl Half<'_> {
             },
             network,
         };
-        let published = Published {
-            engine: self.container,
-            mac: self.mac,
-            config,
-            shared_dir,
-        };
+        let published = Published { engine: self.container, mac: self.mac, config, shared_dir };
         Ok((host, published))
     }
 
@@ -78,14 +67,11 @@ impl Half<'_> {
         let role = role.unwrap_or(MemifRole::Master);
         if theirs.role == Some(role) {
             let reason = "one end is master, the other slave, and host.memif.role says the same";
-            return Err(Refusal::of(
-                "container.memif.role",
-                format!("{role:?}").to_lowercase(),
-                reason,
-            ));
+            return Err(Refusal::of("container.memif.role", format!("{role:?}").to_lowercase(), reason));
         }
         if self.host == EngineKind::Ovs && role == MemifRole::Slave {
-            let reason = "OVS on the host is the master only: its slave would need a listener before it is made";
+            let reason =
+                "OVS on the host is the master only: its slave would need a listener before it is made";
             return Err(Refusal::of("host.memif.role", "slave", reason));
         }
         let default = format!("memif-{}-{}.sock", short(&id.container), id.interface);
@@ -131,20 +117,11 @@ impl Half<'_> {
         let mode = mode.unwrap_or(default);
         if theirs.mode == Some(mode) {
             let reason = "one end is client, the other server, and host.vhost.mode says the same";
-            return Err(Refusal::of(
-                "container.vhost.mode",
-                format!("{mode:?}").to_lowercase(),
-                reason,
-            ));
+            return Err(Refusal::of("container.vhost.mode", format!("{mode:?}").to_lowercase(), reason));
         }
         let default = format!("{}-{}", short(&id.container), id.interface);
         let file = file_name("host.vhost.socketfile", typed.socketfile.clone(), default)?;
-        let VhostConf {
-            enable_gso,
-            enable_packed,
-            enable_event_idx,
-            ..
-        } = typed;
+        let VhostConf { enable_gso, enable_packed, enable_event_idx, .. } = typed;
         theirs.mode = Some(mode.complement());
         theirs.socketfile = Some(file.clone());
         config.iftype = Some(InterfaceType::VhostUser);
@@ -157,6 +134,15 @@ impl Half<'_> {
             packed: enable_packed.unwrap_or(false),
             event_idx: enable_event_idx.unwrap_or(false),
         }))
+    }
+}
+
+/// Where the Go plugins put the containers' directories when the configuration does not say.
+fn default_shared_dir(host: EngineKind) -> &'static str {
+    match host {
+        EngineKind::Vpp => "/var/run/vpp",
+        EngineKind::Ovs => "/usr/local/var/run/openvswitch",
+        EngineKind::Linux | EngineKind::Dpdk => "/var/lib/cni/usrspcni",
     }
 }
 
@@ -196,9 +182,8 @@ fn file_name(key: &str, typed: Option<String>, default: String) -> Result<String
 fn socket_path(dir: &Path, file: &str) -> Result<PathBuf, Refusal> {
     let path = dir.join(file);
     if path.as_os_str().len() > MAX_SOCKET_PATH {
-        let reason = format!(
-            "a socket's path has at most {MAX_SOCKET_PATH} bytes: shorten sharedDir or socketfile"
-        );
+        let reason =
+            format!("a socket's path has at most {MAX_SOCKET_PATH} bytes: shorten sharedDir or socketfile");
         return Err(Refusal::of("the socket's path", path.display(), reason));
     }
     Ok(path)
@@ -226,10 +211,7 @@ fn secret(typed: &MemifConf) -> Result<Option<Secret>, Refusal> {
         return Ok(None);
     };
     if secret.len() > MAX_SECRET {
-        let reason = format!(
-            "a secret has at most {MAX_SECRET} bytes, this one {}",
-            secret.len()
-        );
+        let reason = format!("a secret has at most {MAX_SECRET} bytes, this one {}", secret.len());
         return Err(Refusal::of("host.memif.secret", "…", reason));
     }
     Ok(Some(Secret::new(secret.clone())))

@@ -80,10 +80,7 @@ impl RemoteStore for DirStore {
         }
         match fs::remove_dir(&self.dir) {
             Err(error)
-                if !matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
-                ) =>
+                if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) =>
             {
                 // A container runtime may have it mounted, and then removes it itself.
                 tracing::debug!(dir = ?self.dir, %error, "the shared directory stays");
@@ -99,9 +96,7 @@ impl RemoteStore for DirStore {
             return Ok(false);
         };
         match read_file(&dir, &file_name(id)) {
-            Ok(text) => {
-                Ok(ContainerHalf::from_json(&text).is_ok_and(|half| half.attachment == *id))
-            }
+            Ok(text) => Ok(ContainerHalf::from_json(&text).is_ok_and(|half| half.attachment == *id)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed(error)),
         }
@@ -121,11 +116,8 @@ impl DirView {
     }
 
     fn read(&self) -> io::Result<Snapshot> {
-        let mut snapshot = Snapshot {
-            revision: Revision(String::new()),
-            halves: Vec::new(),
-            rejected: Vec::new(),
-        };
+        let mut snapshot =
+            Snapshot { revision: Revision(String::new()), halves: Vec::new(), rejected: Vec::new() };
         let mut hash = Sha256::new();
         if let Some(dir) = open_dir(&self.dir)? {
             for name in names(&dir)? {
@@ -133,9 +125,7 @@ impl DirView {
                     Ok(text) => text,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(error) => {
-                        snapshot
-                            .rejected
-                            .push((self.dir.join(&name), error.to_string()));
+                        snapshot.rejected.push((self.dir.join(&name), error.to_string()));
                         continue;
                     }
                 };
@@ -143,15 +133,11 @@ impl DirView {
                 hash.update(name.as_bytes());
                 match ContainerHalf::from_json(&text) {
                     Ok(half) => snapshot.halves.push(half),
-                    Err(error) => snapshot
-                        .rejected
-                        .push((self.dir.join(&name), chain(&error))),
+                    Err(error) => snapshot.rejected.push((self.dir.join(&name), chain(&error))),
                 }
             }
         }
-        snapshot
-            .halves
-            .sort_by(|a, b| a.attachment.cmp(&b.attachment));
+        snapshot.halves.sort_by(|a, b| a.attachment.cmp(&b.attachment));
         let digest = hash.finalize();
         snapshot.revision = Revision(digest.iter().map(|byte| format!("{byte:02x}")).collect());
         Ok(snapshot)
@@ -160,11 +146,7 @@ impl DirView {
 
 #[async_trait]
 impl RemoteView for DirView {
-    async fn snapshot(
-        &self,
-        cx: Cx,
-        newer_than: Option<&Revision>,
-    ) -> Result<Snapshot, EngineError> {
+    async fn snapshot(&self, cx: Cx, newer_than: Option<&Revision>) -> Result<Snapshot, EngineError> {
         loop {
             let snapshot = self.read().map_err(|error| {
                 let doing = format!("read the shared directory {:?}", self.dir);
@@ -349,11 +331,7 @@ mod tests {
         symlink(&outside, dir.join("configData-x-a.json")).unwrap();
         fs::hard_link(&outside, dir.join("configData-x-b.json")).unwrap();
         nix::unistd::mkfifo(&dir.join("configData-x-c.json"), Mode::S_IRWXU).unwrap();
-        fs::write(
-            dir.join("configData-x-d.json"),
-            vec![b' '; MAX_FILE as usize + 1],
-        )
-        .unwrap();
+        fs::write(dir.join("configData-x-d.json"), vec![b' '; MAX_FILE as usize + 1]).unwrap();
         fs::write(dir.join("configData-x-e.json"), "{").unwrap();
         fs::create_dir(dir.join("configData-x-f.json")).unwrap();
         let seen = DirView::new(&dir).snapshot(cx(), None).await.unwrap();
@@ -362,10 +340,7 @@ mod tests {
 
         let elsewhere = root.path().join("elsewhere");
         symlink(&dir, &elsewhere).unwrap();
-        let error = DirStore::new(&elsewhere)
-            .publish(cx(), &half)
-            .await
-            .unwrap_err();
+        let error = DirStore::new(&elsewhere).publish(cx(), &half).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
     }
 }

@@ -44,41 +44,24 @@ pub async fn run(cx: Cx, subject: &Subject<'_>) {
 async fn supported(cx: Cx, subject: &Subject<'_>) {
     let info = subject.engine.ready(cx).await.expect("the engine is ready");
     assert!(!info.version.is_empty(), "the engine tells its version");
-    subject
-        .engine
-        .supports(&info, &subject.spec, &subject.network)
-        .expect("the engine supports the subject");
+    subject.engine.supports(&info, &subject.spec, &subject.network).expect("the engine supports the subject");
 }
 
 async fn absent(cx: Cx, subject: &Subject<'_>) {
     let tag = &subject.owner.tag;
-    assert!(
-        find(cx, subject, &subject.owner, None).await.is_none(),
-        "{tag} exists before it was made"
-    );
-    let wrong = Hint {
-        index: Some(1),
-        name: Some("lo".to_owned()),
-    };
+    assert!(find(cx, subject, &subject.owner, None).await.is_none(), "{tag} exists before it was made");
+    let wrong = Hint { index: Some(1), name: Some("lo".to_owned()) };
     let found = find(cx, subject, &subject.owner, Some(&wrong)).await;
     assert!(found.is_none(), "a hint was trusted");
 }
 
 async fn made_once(cx: Cx, subject: &Subject<'_>) -> Box<dyn Interface> {
     let Subject { engine, owner, .. } = subject;
-    let first = engine
-        .ensure(cx, owner, &subject.spec)
-        .await
-        .expect("the first ensure");
-    let again = engine
-        .ensure(cx, owner, &subject.spec)
-        .await
-        .expect("the second ensure");
+    let first = engine.ensure(cx, owner, &subject.spec).await.expect("the first ensure");
+    let again = engine.ensure(cx, owner, &subject.spec).await.expect("the second ensure");
     assert_eq!(first.hint(), again.hint(), "the second ensure made another");
     let other = engine.ensure(cx, owner, &subject.other_spec).await;
-    let error = other
-        .err()
-        .expect("another specification under the same owner is a conflict");
+    let error = other.err().expect("another specification under the same owner is a conflict");
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
     again
 }
@@ -92,24 +75,13 @@ async fn found_by_its_owner_alone(cx: Cx, subject: &Subject<'_>, hint: &Hint) {
     }
     let owned = subject.engine.owned(cx).await.expect("owned");
     let tags: Vec<_> = owned.iter().map(|owned| owned.tag).collect();
-    assert!(
-        tags.contains(&subject.owner.tag),
-        "owned lacks {}: {tags:?}",
-        subject.owner.tag
-    );
-    assert!(
-        !tags.contains(&subject.stranger.tag),
-        "owned has a stranger"
-    );
+    assert!(tags.contains(&subject.owner.tag), "owned lacks {}: {tags:?}", subject.owner.tag);
+    assert!(!tags.contains(&subject.stranger.tag), "owned has a stranger");
 }
 
 async fn joined(cx: Cx, subject: &Subject<'_>, made: &dyn Interface) {
-    made.join(cx, &subject.network)
-        .await
-        .expect("the first join");
-    made.join(cx, &subject.network)
-        .await
-        .expect("the second join");
+    made.join(cx, &subject.network).await.expect("the first join");
+    made.join(cx, &subject.network).await.expect("the second join");
     let desired = State::desired(&subject.spec, &subject.network);
     let observed = made.observe(cx).await.expect("observe");
     assert_eq!(diff(&desired, &observed), [], "after the join");
@@ -124,30 +96,18 @@ async fn assigned(cx: Cx, subject: &Subject<'_>, made: &dyn Interface) {
         for address in all {
             let is = observed.contains(&address.ip);
             let should = wanted.contains(address);
-            assert_eq!(
-                is, should,
-                "{} after assigning {wanted:?}: {observed:?}",
-                address.ip
-            );
+            assert_eq!(is, should, "{} after assigning {wanted:?}: {observed:?}", address.ip);
         }
     }
 }
 
 async fn removed(cx: Cx, subject: &Subject<'_>, made: Box<dyn Interface>) {
-    let stale = find(cx, subject, &subject.owner, None)
-        .await
-        .expect("it is there");
+    let stale = find(cx, subject, &subject.owner, None).await.expect("it is there");
     made.remove(cx).await.expect("remove");
     stale.remove(cx).await.expect("removing what is gone");
-    assert!(
-        find(cx, subject, &subject.owner, None).await.is_none(),
-        "it is there after its removal"
-    );
+    assert!(find(cx, subject, &subject.owner, None).await.is_none(), "it is there after its removal");
     let owned = subject.engine.owned(cx).await.expect("owned");
-    assert!(
-        owned.iter().all(|owned| owned.tag != subject.owner.tag),
-        "owned still has it"
-    );
+    assert!(owned.iter().all(|owned| owned.tag != subject.owner.tag), "owned still has it");
 }
 
 async fn find(
@@ -156,9 +116,5 @@ async fn find(
     owner: &Owner,
     hint: Option<&Hint>,
 ) -> Option<Box<dyn Interface>> {
-    subject
-        .engine
-        .find(cx, &owner.tag, hint)
-        .await
-        .expect("find")
+    subject.engine.find(cx, &owner.tag, hint).await.expect("find")
 }

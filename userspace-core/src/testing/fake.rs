@@ -99,29 +99,18 @@ impl Fake {
 
     /// The engine at `at`.
     pub fn engine(&self, at: &EngineAt) -> FakeEngine {
-        FakeEngine {
-            fake: self.clone(),
-            at: at.clone(),
-        }
+        FakeEngine { fake: self.clone(), at: at.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Model> {
-        self.model
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.model.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// One effect, unless the fuse blows.
-    fn effect<T>(
-        &self,
-        change: impl FnOnce(&mut World) -> Result<T, EngineError>,
-    ) -> Result<T, EngineError> {
+    fn effect<T>(&self, change: impl FnOnce(&mut World) -> Result<T, EngineError>) -> Result<T, EngineError> {
         let mut model = self.lock();
         if model.down {
-            return Err(EngineError::new(
-                ErrorKind::Unavailable,
-                "connect to the fake vswitch",
-            ));
+            return Err(EngineError::new(ErrorKind::Unavailable, "connect to the fake vswitch"));
         }
         let number = model.effects;
         model.effects += 1;
@@ -160,11 +149,7 @@ pub struct FakeEngine {
 
 impl FakeEngine {
     fn port(&self, name: String) -> Box<dyn Interface> {
-        Box::new(FakeInterface {
-            fake: self.fake.clone(),
-            at: self.at.clone(),
-            name,
-        })
+        Box::new(FakeInterface { fake: self.fake.clone(), at: self.at.clone(), name })
     }
 }
 
@@ -176,16 +161,9 @@ fn port_name(tag: &OwnerTag) -> String {
 impl Engine for FakeEngine {
     async fn ready(&self, _cx: Cx) -> Result<EngineInfo, EngineError> {
         if self.fake.lock().down {
-            return Err(EngineError::new(
-                ErrorKind::Unavailable,
-                "connect to the fake vswitch",
-            ));
+            return Err(EngineError::new(ErrorKind::Unavailable, "connect to the fake vswitch"));
         }
-        Ok(EngineInfo {
-            kind: self.at.kind,
-            version: "fake".to_owned(),
-            features: Vec::new(),
-        })
+        Ok(EngineInfo { kind: self.at.kind, version: "fake".to_owned(), features: Vec::new() })
     }
 
     fn supports(&self, _: &EngineInfo, _: &InterfaceSpec, _: &Network) -> Result<(), EngineError> {
@@ -211,8 +189,7 @@ impl Engine for FakeEngine {
             if SpecDigest::of(&port.spec) == SpecDigest::of(spec) {
                 return Ok(());
             }
-            let doing =
-                format!("make the interface {name:?} (one of another specification exists)");
+            let doing = format!("make the interface {name:?} (one of another specification exists)");
             Err(EngineError::new(ErrorKind::Conflict, doing))
         })?;
         Ok(self.port(name))
@@ -233,16 +210,9 @@ impl Engine for FakeEngine {
 
     async fn owned(&self, _cx: Cx) -> Result<Vec<Owned>, EngineError> {
         let model = self.fake.lock();
-        let here = model
-            .world
-            .interfaces
-            .iter()
-            .filter(|((at, _), _)| *at == self.at);
+        let here = model.world.interfaces.iter().filter(|((at, _), _)| *at == self.at);
         Ok(here
-            .map(|(_, port)| Owned {
-                tag: port.owner.tag,
-                attachment: Some(port.owner.attachment.clone()),
-            })
+            .map(|(_, port)| Owned { tag: port.owner.tag, attachment: Some(port.owner.attachment.clone()) })
             .collect())
     }
 }
@@ -256,38 +226,35 @@ struct FakeInterface {
 impl FakeInterface {
     fn change<T>(&self, change: impl FnOnce(&mut Port) -> T) -> Result<T, EngineError> {
         let key = (self.at.clone(), self.name.clone());
-        self.fake
-            .effect(|world| match world.interfaces.get_mut(&key) {
-                Some(port) => Ok(change(port)),
-                None => {
-                    let doing = format!("change the interface {:?} (it is gone)", self.name);
-                    Err(EngineError::new(ErrorKind::Protocol, doing))
-                }
-            })
+        self.fake.effect(|world| match world.interfaces.get_mut(&key) {
+            Some(port) => Ok(change(port)),
+            None => {
+                let doing = format!("change the interface {:?} (it is gone)", self.name);
+                Err(EngineError::new(ErrorKind::Protocol, doing))
+            }
+        })
     }
 }
 
 #[async_trait]
 impl Interface for FakeInterface {
     fn hint(&self) -> Hint {
-        Hint {
-            index: None,
-            name: Some(self.name.clone()),
-        }
+        Hint { index: None, name: Some(self.name.clone()) }
     }
 
     async fn observe(&self, _cx: Cx) -> Result<State, EngineError> {
         let model = self.fake.lock();
         let key = (self.at.clone(), self.name.clone());
-        let port = model.world.interfaces.get(&key).ok_or_else(|| {
-            EngineError::new(ErrorKind::Protocol, format!("observe {:?}", self.name))
-        })?;
+        let port = model
+            .world
+            .interfaces
+            .get(&key)
+            .ok_or_else(|| EngineError::new(ErrorKind::Protocol, format!("observe {:?}", self.name)))?;
         let mut state = State::desired(&port.spec, &port.network);
-        state.mac = port
-            .spec
-            .container_end()
-            .map(|end| end.mac)
-            .or(port.spec.mac);
+        if state.network == Some(Network::Routed) {
+            state.network = Some(Network::None);
+        }
+        state.mac = port.spec.container_end().map(|end| end.mac).or(port.spec.mac);
         state.addresses = Some(port.addresses.iter().map(|a| a.ip).collect());
         state.routes = Some(port.routes.clone());
         Ok(state)
@@ -303,12 +270,7 @@ impl Interface for FakeInterface {
         self.change(|port| port.network = network.clone())
     }
 
-    async fn assign(
-        &self,
-        _cx: Cx,
-        addresses: &[Address],
-        routes: &[Route],
-    ) -> Result<(), EngineError> {
+    async fn assign(&self, _cx: Cx, addresses: &[Address], routes: &[Route]) -> Result<(), EngineError> {
         self.change(|port| port.addresses = addresses.to_vec())?;
         self.change(|port| port.routes = routes.to_vec())
     }
@@ -317,17 +279,14 @@ impl Interface for FakeInterface {
         let key = (self.at.clone(), self.name.clone());
         self.fake.effect(|world| {
             // A pair's ends go together; each has the owner's name.
-            if world
-                .interfaces
-                .remove(&key)
-                .is_some_and(|port| port.spec.kind() == InterfaceKind::Veth)
-            {
+            if world.interfaces.remove(&key).is_some_and(|port| port.spec.kind() == InterfaceKind::Veth) {
                 world.interfaces.retain(|(_, name), _| *name != key.1);
             }
             let used = |name: &String| {
-                world.interfaces.values().any(
-                    |port| matches!(&port.network, Network::Bridge(bridge) if bridge.name == *name),
-                )
+                world
+                    .interfaces
+                    .values()
+                    .any(|port| matches!(&port.network, Network::Bridge(bridge) if bridge.name == *name))
             };
             let kept: BTreeMap<_, _> = world
                 .networks
@@ -345,9 +304,7 @@ impl Interface for FakeInterface {
 impl RemoteStore for Fake {
     async fn publish(&self, _cx: Cx, half: &ContainerHalf) -> Result<(), EngineError> {
         self.effect(|world| {
-            world
-                .published
-                .insert(half.attachment.clone(), half.clone());
+            world.published.insert(half.attachment.clone(), half.clone());
             Ok(())
         })
     }
@@ -395,9 +352,6 @@ impl Ipam for Fake {
         if self.lock().world.leases.contains(id) {
             return Ok(());
         }
-        Err(EngineError::new(
-            ErrorKind::Conflict,
-            format!("check the addresses of {id}"),
-        ))
+        Err(EngineError::new(ErrorKind::Conflict, format!("check the addresses of {id}")))
     }
 }

@@ -30,13 +30,15 @@ pub fn attachment(container: &str, interface: &str) -> AttachmentId {
 
 /// A memif on VPP in bridge domain 4.
 pub fn memif(container: &str, interface: &str) -> Plan {
-    let host = json!({"engine": "vpp", "iftype": "memif", "netType": "bridge", "bridge": {"bridgeName": "4"}});
+    let host =
+        json!({"engine": "vpp", "iftype": "memif", "netType": "bridge", "bridge": {"bridgeName": "4"}});
     of(container, interface, host)
 }
 
 /// A veth on the kernel, on the bridge `br`.
 pub fn veth(container: &str, interface: &str) -> Plan {
-    let host = json!({"engine": "linux", "iftype": "veth", "netType": "bridge", "bridge": {"bridgeName": "br"}});
+    let host =
+        json!({"engine": "linux", "iftype": "veth", "netType": "bridge", "bridge": {"bridgeName": "br"}});
     of(container, interface, host)
 }
 

@@ -1,0 +1,114 @@
+//! Bridges: made for the first port when missing, removed with the last when they were made here.
+
+use kernel_links::{Change, Link};
+use userspace_core::{
+    cx::Cx,
+    engine::EngineError,
+    fault,
+    owner::{OwnerTag, network_mark},
+};
+
+use crate::{
+    error,
+    place::{Place, conflict},
+};
+
+/// The name of a bridge that is not yet marked: `ub` and 13 digits of the hash of the owner that makes it.
+fn unfinished_name(tag: &OwnerTag) -> String {
+    format!("ub{}", tag.digits(13))
+}
+
+/// Makes the interface a port of the bridge, which is made when there is none.
+pub(crate) async fn join(
+    cx: Cx,
+    place: &Place,
+    port: &Link,
+    tag: &OwnerTag,
+    name: &str,
+) -> Result<(), EngineError> {
+    let bridge = match place.link(cx, name).await? {
+        Some(link) if link.kind.as_deref() == Some("bridge") => link,
+        Some(_) => return Err(conflict(name, "it is no bridge")),
+        None => create(cx, place, tag, name).await?,
+    };
+    if port.master == Some(bridge.index) {
+        return Ok(());
+    }
+    fault::point("before join bridge")?;
+    let change = Change { master: Some(bridge.index), ..Change::default() };
+    let doing = format!("join {:?} to the bridge {name:?}", port.name);
+    let context = doing.clone();
+    let set = async {
+        let done = place.netlink.change_link(port.index, change).await;
+        done.map_err(error::doing(context))
+    };
+    cx.bound(|| doing, set).await?;
+    fault::point("after join bridge")
+}
+
+/// Makes the bridge under another name first: it then gets its name together with its mark, in one request.
+async fn create(cx: Cx, place: &Place, tag: &OwnerTag, name: &str) -> Result<Link, EngineError> {
+    let unfinished = unfinished_name(tag);
+    fault::point("before create bridge")?;
+    let doing = format!("create the bridge {name:?}");
+    let make = async {
+        let netlink = &place.netlink;
+        if netlink.link_by_name(&unfinished).await.map_err(error::of)?.is_none() {
+            netlink.add_bridge(&unfinished).await.map_err(error::of)?;
+        }
+        netlink.link_by_name(&unfinished).await.map_err(error::of)
+    };
+    let made = cx.bound(|| doing.clone(), make).await?;
+    fault::point("after create bridge")?;
+    let made = made.ok_or_else(|| conflict(&unfinished, "it is gone again"))?;
+    let change = Change {
+        name: Some(name.to_owned()),
+        alias: Some(network_mark(tag.instance())),
+        up: Some(true),
+        ..Change::default()
+    };
+    let context = doing.clone();
+    let finish = async {
+        let done = place.netlink.change_link(made.index, change).await;
+        done.map_err(error::doing(context))
+    };
+    cx.bound(|| doing, finish).await?;
+    fault::point("after name bridge")?;
+    Ok(made)
+}
+
+/// Removes the bridge that the port has left, when it was made by the port's instance and has no other port; and what a kill in
+/// [`create`] left of one.
+pub(crate) async fn tidy(
+    cx: Cx,
+    place: &Place,
+    left: Option<u32>,
+    tag: &OwnerTag,
+) -> Result<(), EngineError> {
+    if let Some(index) = left {
+        let look = async { place.netlink.link_by_index(index).await.map_err(error::of) };
+        let bridge = cx.bound(|| format!("look up the bridge {index}"), look).await?;
+        let mark = network_mark(tag.instance());
+        if let Some(bridge) = bridge.filter(|bridge| bridge.alias.as_deref() == Some(&mark)) {
+            remove_if_empty(cx, place, &bridge).await?;
+        }
+        return Ok(());
+    }
+    match place.link(cx, &unfinished_name(tag)).await? {
+        Some(link) if link.alias.is_none() && link.kind.as_deref() == Some("bridge") => {
+            remove_if_empty(cx, place, &link).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn remove_if_empty(cx: Cx, place: &Place, bridge: &Link) -> Result<(), EngineError> {
+    let doing = format!("remove the bridge {:?}", bridge.name);
+    let list = async { place.netlink.ports(bridge.index).await.map_err(error::of) };
+    if !cx.bound(|| doing.clone(), list).await?.is_empty() {
+        return Ok(());
+    }
+    fault::point("before remove bridge")?;
+    crate::interface::delete(cx, place, bridge).await?;
+    fault::point("after remove bridge")
+}

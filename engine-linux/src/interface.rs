@@ -1,0 +1,132 @@
+//! The trait [`Interface`] for one kernel interface.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kernel_links::{Link, Route as KernelRoute};
+use nix::errno::Errno;
+use userspace_core::{
+    addr::{Address, MacAddr, Route},
+    cx::Cx,
+    engine::{EngineError, Hint, Interface},
+    fault,
+    owner::OwnerTag,
+    reconcile::State,
+    spec::{Bridge, Network, Vlan},
+};
+
+use crate::{assign, bridge, error, place::Place};
+
+/// An interface that was made or found.
+#[derive(Debug)]
+pub(crate) struct LinuxInterface {
+    place: Arc<Place>,
+    link: Link,
+    tag: OwnerTag,
+}
+
+impl LinuxInterface {
+    pub(crate) fn new(place: Arc<Place>, link: Link, tag: OwnerTag) -> Self {
+        Self { place, link, tag }
+    }
+
+    /// The interface as it is now. It is gone when its index is, or has come to mean another.
+    async fn now(&self, cx: Cx) -> Result<Option<Link>, EngineError> {
+        let index = self.link.index;
+        let look = async { self.place.netlink.link_by_index(index).await.map_err(error::of) };
+        let found = cx.bound(|| format!("look up {:?}", self.link.name), look).await?;
+        Ok(found.filter(|link| link.alias == self.link.alias || link.name == self.link.name))
+    }
+
+    async fn network(&self, cx: Cx, link: &Link) -> Result<Network, EngineError> {
+        let Some(master) = link.master else {
+            return Ok(Network::None);
+        };
+        let look = async { self.place.netlink.link_by_index(master).await.map_err(error::of) };
+        let bridge = cx.bound(|| format!("look up the bridge {master}"), look).await?;
+        Ok(bridge.map_or(Network::None, |bridge| {
+            Network::Bridge(Bridge { name: bridge.name, vlan: Vlan::default() })
+        }))
+    }
+}
+
+#[async_trait]
+impl Interface for LinuxInterface {
+    fn hint(&self) -> Hint {
+        Hint { index: Some(self.link.index), name: Some(self.link.name.clone()) }
+    }
+
+    async fn observe(&self, cx: Cx) -> Result<State, EngineError> {
+        let Some(link) = self.now(cx).await? else {
+            return Ok(State { admin_up: Some(false), ..State::default() });
+        };
+        let netlink = &self.place.netlink;
+        let ask = async {
+            let addresses = netlink.addresses(link.index).await.map_err(error::of)?;
+            let routes = netlink.routes(link.index).await.map_err(error::of)?;
+            Ok::<_, EngineError>((addresses, routes))
+        };
+        let (addresses, routes) = cx.bound(|| format!("observe {:?}", link.name), ask).await?;
+        Ok(State {
+            device: None,
+            admin_up: Some(link.up),
+            mac: link.mac.map(MacAddr::new),
+            mtu_bytes: Some(link.mtu),
+            network: Some(self.network(cx, &link).await?),
+            addresses: Some(addresses.into_iter().map(|address| address.ip).collect()),
+            routes: Some(routes.into_iter().map(route).collect()),
+        })
+    }
+
+    async fn join(&self, cx: Cx, network: &Network) -> Result<(), EngineError> {
+        match network {
+            // What a routed interface needs is set with its addresses.
+            Network::None | Network::Routed => Ok(()),
+            Network::Bridge(wanted) => {
+                let port = self.now(cx).await?.unwrap_or_else(|| self.link.clone());
+                bridge::join(cx, &self.place, &port, &self.tag, &wanted.name).await
+            }
+        }
+    }
+
+    async fn assign(&self, cx: Cx, addresses: &[Address], routes: &[Route]) -> Result<(), EngineError> {
+        assign::run(cx, &self.place, &self.link, addresses, routes).await
+    }
+
+    async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError> {
+        let now = self.now(cx).await?;
+        if let Some(link) = &now {
+            fault::point("before delete")?;
+            delete(cx, &self.place, link).await?;
+            fault::point("after delete")?;
+        }
+        if self.place.netns.is_some() {
+            return Ok(());
+        }
+        let master = now.map_or(self.link.master, |link| link.master);
+        bridge::tidy(cx, &self.place, master, &self.tag).await
+    }
+}
+
+/// Removes the link; that it has gone by itself is fine.
+pub(crate) async fn delete(cx: Cx, place: &Place, link: &Link) -> Result<(), EngineError> {
+    let delete = async {
+        match place.netlink.delete_link(link.index).await {
+            Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
+            other => other.map_err(error::of),
+        }
+    };
+    cx.bound(|| format!("remove the interface {:?}", link.name), delete).await
+}
+
+fn route(route: KernelRoute) -> Route {
+    Route {
+        dst: route.dst,
+        gw: route.gateway,
+        mtu: route.mtu,
+        advmss: route.advmss,
+        priority: route.priority,
+        table: route.table,
+        scope: route.scope,
+    }
+}

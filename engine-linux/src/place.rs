@@ -1,0 +1,109 @@
+//! A network namespace and a connection to the kernel in it.
+
+use kernel_links::{Link, Netlink, Netns};
+use userspace_core::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind},
+    netns::NetnsRef,
+    owner::{Mark, OwnerTag},
+};
+
+use crate::error;
+
+/// An alias has at most 255 bytes (IFALIASZ of linux/if.h, without the NUL).
+const ALIAS: usize = 255;
+
+/// Where an engine works.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) netlink: Netlink,
+    /// The container's namespace; none for that of the process.
+    pub(crate) netns: Option<Netns>,
+}
+
+impl Place {
+    /// Opens the namespace that `netns` means, or the process's own.
+    pub(crate) fn open(netns: Option<&NetnsRef>) -> Result<Self, EngineError> {
+        let Some(wanted) = netns else {
+            let netlink = Netlink::open().map_err(error::of)?;
+            return Ok(Self { netlink, netns: None });
+        };
+        let netns = open_netns(wanted)?;
+        let netlink = Netlink::open_in(&netns).map_err(error::of)?;
+        Ok(Self { netlink, netns: Some(netns) })
+    }
+
+    /// The interface of that name, whoever's it is.
+    pub(crate) async fn link(&self, cx: Cx, name: &str) -> Result<Option<Link>, EngineError> {
+        let look = async { self.netlink.link_by_name(name).await.map_err(error::of) };
+        cx.bound(|| format!("look up the interface {name:?}"), look).await
+    }
+}
+
+/// The namespace, if it is still the one that was meant.
+pub(crate) fn open_netns(wanted: &NetnsRef) -> Result<Netns, EngineError> {
+    let gone = || {
+        let doing = format!("open the network namespace {:?}", wanted.path);
+        EngineError::new(ErrorKind::NamespaceGone, doing)
+    };
+    // A path can lead to another namespace by now, and a number be used again after a boot.
+    if !wanted.is_alive() {
+        return Err(gone());
+    }
+    let netns = Netns::open(&wanted.path).map_err(|error| gone().because(error))?;
+    if netns.identity() != (wanted.dev, wanted.inode) {
+        return Err(gone());
+    }
+    Ok(netns)
+}
+
+/// The name that an interface of ours has before it is marked, and on the host for good: `us` and 13 digits of the owner's hash.
+pub(crate) fn derived_name(tag: &OwnerTag) -> String {
+    format!("us{}", tag.digits(13))
+}
+
+/// Whose a link is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Marked as ours.
+    Marked(Mark),
+    /// Bears no mark at all.
+    Unmarked,
+    /// Somebody else's text.
+    Foreign,
+}
+
+pub(crate) fn owner_of(link: &Link) -> Owner {
+    match link.alias.as_deref() {
+        None | Some("") => Owner::Unmarked,
+        Some(alias) => match alias.parse() {
+            Ok(mark) => Owner::Marked(mark),
+            Err(_) => Owner::Foreign,
+        },
+    }
+}
+
+/// Whether the link bears the mark of that attachment.
+pub(crate) fn is_marked(link: &Link, tag: &OwnerTag) -> bool {
+    matches!(owner_of(link), Owner::Marked(mark) if mark.tag.same_attachment(tag))
+}
+
+/// Whether the link is that attachment's: marked so, or made under the derived name and not yet marked.
+pub(crate) fn is_ours(link: &Link, tag: &OwnerTag, kind: &str) -> bool {
+    match owner_of(link) {
+        Owner::Marked(mark) => mark.tag.same_attachment(tag),
+        Owner::Unmarked => link.name == derived_name(tag) && link.kind.as_deref() == Some(kind),
+        Owner::Foreign => false,
+    }
+}
+
+/// The mark as an alias.
+pub(crate) fn alias(mark: &Mark) -> String {
+    mark.to_text(ALIAS)
+}
+
+/// What makes a second interface of one owner a conflict.
+pub(crate) fn conflict(name: &str, why: &str) -> EngineError {
+    let doing = format!("make the interface {name:?} ({why})");
+    EngineError::new(ErrorKind::Conflict, doing)
+}
