@@ -83,8 +83,7 @@ impl Interface for LinuxInterface {
             // What a routed interface needs is set with its addresses.
             Network::None | Network::Routed => Ok(()),
             Network::Bridge(wanted) => {
-                let port = self.now(cx).await?.unwrap_or_else(|| self.link.clone());
-                bridge::join(cx, &self.place, &port, &self.tag, &wanted.name).await
+                bridge::join(cx, &self.place, &self.link, &self.tag, &wanted.name).await
             }
         }
     }

@@ -3,7 +3,7 @@
 use kernel_links::{Change, Link, VethPair};
 use userspace_core::{
     cx::Cx,
-    engine::EngineError,
+    engine::{EngineError, ErrorKind},
     fault,
     owner::Mark,
     spec::{ContainerEnd, InterfaceSpec},
@@ -23,24 +23,42 @@ pub(crate) async fn ensure(
     spec: &InterfaceSpec,
 ) -> Result<Link, EngineError> {
     let name = derived_name(&mark.tag);
+    // Nearly always there is none: only a refusal is worth a look at what stands there.
+    let created = create(cx, place, &name, end, spec).await;
     let existing = place.link(cx, &name).await?;
-    match existing.as_ref().map(owner_of) {
-        None => create(cx, place, &name, end, spec).await?,
-        Some(Owner::Marked(found)) if found.tag.same_attachment(&mark.tag) => {
-            if found.spec != mark.spec {
-                return Err(conflict(&name, "one of another specification exists"));
-            }
+    let link = match (created, existing) {
+        (Ok(()), Some(link)) => link,
+        (Ok(()), None) => return Err(conflict(&name, "it is gone again")),
+        (Err(error), None) if error.kind() == ErrorKind::Conflict => {
+            let why = "somebody else's is in the container";
+            return Err(conflict(end.name.as_str(), why));
         }
-        Some(Owner::Unmarked) => {}
-        Some(_) => return Err(conflict(&name, "somebody else's exists")),
-    }
+        (Err(error), Some(link)) if error.kind() == ErrorKind::Conflict => {
+            refuse_other(&link, mark)?;
+            link
+        }
+        (Err(error), _) => return Err(error),
+    };
     fault::point("before mark veth")?;
     let change = Change { alias: Some(alias(mark)), up: Some(true), ..Change::default() };
-    let set = async { place.netlink.change_link_named(&name, change).await };
-    cx.bound(|| format!("mark veth {name:?}"), async { set.await.map_err(error::of) }).await?;
+    let set = async { place.netlink.change_link(link.index, change).await.map_err(error::of) };
+    cx.bound(|| format!("mark veth {name:?}"), set).await?;
     fault::point("after mark veth")?;
-    let made = place.link(cx, &name).await?;
-    made.ok_or_else(|| conflict(&name, "it is gone again"))
+    Ok(Link { alias: Some(alias(mark)), up: true, ..link })
+}
+
+/// What stands there already must be the same, or not yet marked.
+fn refuse_other(link: &Link, mark: &Mark) -> Result<(), EngineError> {
+    match owner_of(link) {
+        Owner::Marked(found) if found.tag.same_attachment(&mark.tag) => {
+            if found.spec == mark.spec {
+                return Ok(());
+            }
+            Err(conflict(&link.name, "one of another specification exists"))
+        }
+        Owner::Unmarked if link.kind.as_deref() == Some("veth") => Ok(()),
+        _ => Err(conflict(&link.name, "somebody else's exists")),
+    }
 }
 
 async fn create(
@@ -52,7 +70,6 @@ async fn create(
 ) -> Result<(), EngineError> {
     let netns = open_netns(&end.netns)?;
     fault::point("before create veth")?;
-    let doing = format!("create the pair {name:?} and {:?} in {:?}", end.name.as_str(), end.netns.path);
     let pair = VethPair {
         name,
         mtu: spec.mtu_bytes,
@@ -60,8 +77,7 @@ async fn create(
         peer_name: end.name.as_str(),
         peer_mac: end.mac.bytes(),
     };
-    let context = doing.clone();
-    let create = async { place.netlink.add_veth(&pair).await.map_err(error::doing(context)) };
-    cx.bound(|| doing, create).await?;
+    let create = async { place.netlink.add_veth(&pair).await.map_err(error::of) };
+    cx.bound(|| format!("create veth {name:?}"), create).await?;
     fault::point("after create veth")
 }

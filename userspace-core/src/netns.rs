@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use nix::sys::statfs::{FsType, NSFS_MAGIC, PROC_SUPER_MAGIC, fstatfs};
@@ -66,8 +67,14 @@ fn is_namespace(kind: FsType) -> bool {
     kind == NSFS_MAGIC || kind == PROC_SUPER_MAGIC
 }
 
+/// The boot does not change while a process runs.
 fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string(BOOT_ID)?.trim_end().to_owned())
+    static READ: OnceLock<String> = OnceLock::new();
+    if let Some(id) = READ.get() {
+        return Ok(id.clone());
+    }
+    let id = fs::read_to_string(BOOT_ID)?.trim_end().to_owned();
+    Ok(READ.get_or_init(|| id).clone())
 }
 
 #[cfg(test)]

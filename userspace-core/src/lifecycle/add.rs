@@ -109,11 +109,13 @@ async fn refuse(world: World<'_>, cx: Cx, plan: &Plan) -> Result<Opened, EngineE
             None => able(world, cx, part).await?,
         });
     }
+    // With a lost record, the mark tells. A pair's ends are there together: the host's end answers for both.
     let hint = hint_of(plan);
-    for engine in [&opened.host, &opened.container].into_iter().flatten() {
-        if engine.find(cx, &plan.owner.tag, hint.as_ref()).await?.is_some() {
-            return Err(exists());
-        }
+    let made_by = opened.host.as_ref().or(opened.container.as_ref());
+    if let Some(engine) = made_by
+        && engine.find(cx, &plan.owner.tag, hint.as_ref()).await?.is_some()
+    {
+        return Err(exists());
     }
     Ok(opened)
 }
