@@ -121,8 +121,9 @@ impl Call {
     }
 
     fn run(self) -> Outcome<Vec<u8>> {
+        // At the level of errors, so that at every `logLevel` a line tells which call it is of.
         let span = match &self.target {
-            Some(target) => tracing::info_span!(
+            Some(target) => tracing::error_span!(
                 "cni",
                 command = self.command.as_str(),
                 network = self.network.as_str(),
@@ -130,7 +131,7 @@ impl Call {
                 interface = target.interface.as_str()
             ),
             None => {
-                tracing::info_span!("cni", command = self.command.as_str(), network = self.network.as_str())
+                tracing::error_span!("cni", command = self.command.as_str(), network = self.network.as_str())
             }
         };
         let _entered = span.enter();

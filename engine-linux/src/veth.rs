@@ -25,10 +25,13 @@ pub(crate) async fn ensure(
     let name = derived_name(&mark.tag);
     // Nearly always there is none: only a refusal is worth a look at what stands there.
     let created = create(cx, place, &name, end, spec).await;
-    let existing = place.link(cx, &name).await?;
+    let existing = match &created {
+        Ok(Some(made)) => Some(made.clone()),
+        _ => place.link(cx, &name).await?,
+    };
     let link = match (created, existing) {
-        (Ok(()), Some(link)) => link,
-        (Ok(()), None) => return Err(conflict(&name, "it is gone again")),
+        (Ok(_), Some(link)) => link,
+        (Ok(_), None) => return Err(conflict(&name, "it is gone again")),
         (Err(error), None) if error.kind() == ErrorKind::Conflict => {
             let why = "somebody else's is in the container";
             return Err(conflict(end.name.as_str(), why));
@@ -67,7 +70,7 @@ async fn create(
     name: &str,
     end: &ContainerEnd,
     spec: &InterfaceSpec,
-) -> Result<(), EngineError> {
+) -> Result<Option<Link>, EngineError> {
     let netns = open_netns(&end.netns)?;
     fault::point("before create veth")?;
     let pair = VethPair {
@@ -78,6 +81,7 @@ async fn create(
         peer_mac: end.mac.bytes(),
     };
     let create = async { place.netlink.add_veth(&pair).await.map_err(error::of) };
-    cx.bound(|| format!("create veth {name:?}"), create).await?;
-    fault::point("after create veth")
+    let made = cx.bound(|| format!("create veth {name:?}"), create).await?;
+    fault::point("after create veth")?;
+    Ok(made)
 }

@@ -1,7 +1,6 @@
 //! Addresses of an interface.
 
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope},
@@ -38,7 +37,7 @@ impl Netlink {
         message.attributes.push(AddressAttribute::Protocol(protocol));
         let doing = || format!("add address {ip} to the interface {index}");
         let create = RouteNetlinkMessage::NewAddress(message);
-        self.change(doing, create, NLM_F_CREATE | NLM_F_EXCL).await
+        self.create(doing, create).await.map(drop)
     }
 
     /// Takes the address from the interface.
@@ -48,7 +47,7 @@ impl Netlink {
     pub async fn delete_address(&self, index: u32, ip: IpNet) -> Result<(), Error> {
         let doing = || format!("remove address {ip} from the interface {index}");
         let delete = RouteNetlinkMessage::DelAddress(message(index, ip));
-        self.change(doing, delete, 0).await
+        self.change(doing, delete).await
     }
 
     /// The interface's addresses of both families.

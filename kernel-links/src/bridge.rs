@@ -1,6 +1,5 @@
 //! Bridges.
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage},
@@ -21,6 +20,6 @@ impl Netlink {
         ];
         let doing = || format!("create bridge {name:?}");
         let create = RouteNetlinkMessage::NewLink(message);
-        self.change(doing, create, NLM_F_CREATE | NLM_F_EXCL).await
+        self.create(doing, create).await.map(drop)
     }
 }

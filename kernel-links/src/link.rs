@@ -121,7 +121,7 @@ impl Netlink {
         let doing = format!("change the interface {index} ({change:?})");
         let mut message = change_message(change);
         message.header.index = index;
-        self.change(|| doing, RouteNetlinkMessage::SetLink(message), 0).await
+        self.change(|| doing, RouteNetlinkMessage::SetLink(message)).await
     }
 
     /// The same for the interface of that name, which stays.
@@ -132,7 +132,7 @@ impl Netlink {
         let doing = format!("change the interface {name:?} ({change:?})");
         let mut message = change_message(Change { name: Some(name.to_owned()), ..change });
         message.header.index = 0;
-        self.change(|| doing, RouteNetlinkMessage::SetLink(message), 0).await
+        self.change(|| doing, RouteNetlinkMessage::SetLink(message)).await
     }
 
     /// Removes the interface of that index.
@@ -143,7 +143,7 @@ impl Netlink {
         let mut message = LinkMessage::default();
         message.header.index = index;
         let doing = || format!("remove the interface {index}");
-        self.change(doing, RouteNetlinkMessage::DelLink(message), 0).await
+        self.change(doing, RouteNetlinkMessage::DelLink(message)).await
     }
 }
 
@@ -188,7 +188,7 @@ fn inet(change: &Change) -> Option<AfSpecInet> {
     Some(AfSpecInet::DevConfRequest(conf))
 }
 
-fn link_of(answer: RouteNetlinkMessage) -> Option<Link> {
+pub(crate) fn link_of(answer: RouteNetlinkMessage) -> Option<Link> {
     let RouteNetlinkMessage::NewLink(message) = answer else {
         return None;
     };

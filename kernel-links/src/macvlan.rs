@@ -2,7 +2,6 @@
 
 use std::os::fd::AsRawFd;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode},
@@ -69,6 +68,6 @@ impl Netlink {
             format!("create macvlan {name:?} (on interface {master}, {mode:?}, mtu {mtu:?})")
         };
         let create = RouteNetlinkMessage::NewLink(message);
-        self.change(doing, create, NLM_F_CREATE | NLM_F_EXCL).await
+        self.create(doing, create).await.map(drop)
     }
 }

@@ -1,7 +1,10 @@
 //! A connection to the kernel in one network namespace, and the one function that asks it something.
 
 use futures_util::StreamExt;
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage,
+    NetlinkPayload,
+};
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 use rtnetlink::{Handle, new_connection_with_strict_check, sys::AsyncSocket};
@@ -43,15 +46,24 @@ impl Netlink {
         })
     }
 
-    /// Asks for a change: `flags` beside REQUEST and ACK.
+    /// Asks for a change of what is there, or for its removal.
     pub(crate) async fn change(
         &self,
         doing: impl FnOnce() -> String,
         message: RouteNetlinkMessage,
-        flags: u16,
     ) -> Result<(), Error> {
-        let flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-        self.request(doing, message, flags).await.map(drop)
+        self.request(doing, message, NLM_F_REQUEST | NLM_F_ACK).await.map(drop)
+    }
+
+    /// Asks for something to be made that must not be there yet. Newer kernels tell of it in the same breath (NLM_F_ECHO).
+    pub(crate) async fn create(
+        &self,
+        doing: impl FnOnce() -> String,
+        message: RouteNetlinkMessage,
+    ) -> Result<Option<RouteNetlinkMessage>, Error> {
+        let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO;
+        let answers = self.request(doing, message, flags).await?;
+        Ok(answers.into_iter().next())
     }
 
     /// Asks for one thing; its absence (ENODEV) is an answer.

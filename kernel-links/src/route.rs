@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     route::{
@@ -43,7 +42,7 @@ impl Netlink {
     pub async fn add_route(&self, index: u32, route: &Route) -> Result<(), Error> {
         let doing = || format!("add route {}", describe(route, index));
         let create = RouteNetlinkMessage::NewRoute(message(index, route));
-        self.change(doing, create, NLM_F_CREATE | NLM_F_EXCL).await
+        self.create(doing, create).await.map(drop)
     }
 
     /// Removes a route over the interface.
@@ -53,7 +52,7 @@ impl Netlink {
     pub async fn delete_route(&self, index: u32, route: &Route) -> Result<(), Error> {
         let doing = || format!("remove route {}", describe(route, index));
         let delete = RouteNetlinkMessage::DelRoute(message(index, route));
-        self.change(doing, delete, 0).await
+        self.change(doing, delete).await
     }
 
     /// The unicast routes over the interface, of both families and all tables.

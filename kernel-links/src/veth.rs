@@ -2,13 +2,12 @@
 
 use std::os::fd::AsRawFd;
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage},
 };
 
-use crate::{Error, Netlink, Netns};
+use crate::{Error, Link, Netlink, Netns, link::link_of};
 
 /// A pair to be made. Both ends are down at first.
 #[derive(Debug)]
@@ -26,11 +25,11 @@ pub struct VethPair<'a> {
 }
 
 impl Netlink {
-    /// Makes the pair, in one request.
+    /// Makes the pair, in one request. The end here is told where the kernel does so at once.
     ///
     /// # Errors
     /// EEXIST when either name is taken.
-    pub async fn add_veth(&self, pair: &VethPair<'_>) -> Result<(), Error> {
+    pub async fn add_veth(&self, pair: &VethPair<'_>) -> Result<Option<Link>, Error> {
         let mut peer = LinkMessage::default();
         peer.attributes = vec![
             LinkAttribute::IfName(pair.peer_name.to_owned()),
@@ -47,6 +46,6 @@ impl Netlink {
         ]));
         let doing = || format!("create veth {:?} (peer {:?}, mtu {:?})", pair.name, pair.peer_name, pair.mtu);
         let create = RouteNetlinkMessage::NewLink(message);
-        self.change(doing, create, NLM_F_CREATE | NLM_F_EXCL).await
+        self.create(doing, create).await.map(|made| made.and_then(link_of))
     }
 }
