@@ -1,6 +1,6 @@
 //! Addresses and routes of an interface, and what makes them known.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use kernel_links::{Change, Error, Family, InterfaceSysctl, Link, Netlink, Route as KernelRoute};
 use nix::errno::Errno;
@@ -25,7 +25,7 @@ pub(crate) async fn run(
     routes: &[Route],
 ) -> Result<(), EngineError> {
     prepare(cx, place, link, addresses).await?;
-    let wanted: Vec<KernelRoute> = routes.iter().map(kernel_route).collect();
+    let wanted = kernel_routes(addresses, routes);
     let doing = || format!("give {:?} its addresses and routes", link.name);
     let set = async {
         let netlink = &place.netlink;
@@ -54,11 +54,16 @@ pub(crate) async fn run(
 
 async fn set_addresses(netlink: &Netlink, link: &Link, wanted: &[Address]) -> Result<(), EngineError> {
     let present = netlink.addresses(link.index).await.map_err(error::of)?;
-    for old in present.iter().filter(|old| old.ours) {
-        if !wanted.iter().any(|address| address.ip == old.ip) {
-            let gone = netlink.delete_address(link.index, old.ip).await;
-            tolerate(gone, Errno::EADDRNOTAVAIL)?;
-        }
+    let is_wanted = |ip| wanted.iter().any(|address| address.ip == ip);
+    let stale: Vec<_> = present.iter().filter(|old| old.ours && !is_wanted(old.ip)).collect();
+    if stale.iter().any(|old| old.ip.addr().is_ipv4()) {
+        // Or a subnet's first address would take the others along, ours and others'.
+        let promote = Change { promote_secondaries: true, ..Change::default() };
+        netlink.change_link(link.index, promote).await.map_err(error::of)?;
+    }
+    for old in stale {
+        let gone = netlink.delete_address(link.index, old.ip).await;
+        tolerate(gone, Errno::EADDRNOTAVAIL)?;
     }
     fault::point("before addresses")?;
     for address in wanted {
@@ -140,19 +145,40 @@ async fn announce(cx: Cx, place: &Place, link: &Link) -> Result<(), EngineError>
     cx.bound(|| format!("announce the addresses of {:?}", link.name), set).await
 }
 
-/// Waits until the interface has a carrier, without which an announcement would be lost.
+/// Waits until the kernel passes packets, which follows the carrier with a delay; before that an announcement would be lost.
+/// Without a carrier (a tap that nobody has opened) there is nobody to tell.
 async fn settle(cx: Cx, place: &Place, link: &Link) {
     let limit = cx.at_most(SETTLE);
     while !limit.remaining().is_zero() {
         match place.netlink.link_by_index(link.index).await {
-            Ok(Some(now)) if !now.running => tokio::time::sleep(Duration::from_millis(1)).await,
+            Ok(Some(now)) if now.carrier && !now.running => {
+                tokio::time::sleep(Duration::from_millis(1)).await
+            }
             _ => return,
         }
     }
 }
 
+/// The routes in the order in which they can be added: a gateway must be on the link when a route by it is.
+fn kernel_routes(addresses: &[Address], routes: &[Route]) -> Vec<KernelRoute> {
+    let subnets = addresses.iter().map(|address| address.ip);
+    let on_link = routes.iter().filter(|route| route.gw.is_none()).map(|route| route.dst);
+    let near: Vec<_> = subnets.chain(on_link).collect();
+    let is_near = |gateway: IpAddr| {
+        let link_local = matches!(gateway, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        link_local || near.iter().any(|net| net.contains(&gateway))
+    };
+    let mut all: Vec<_> = routes
+        .iter()
+        .map(|route| KernelRoute { onlink: route.gw.is_some_and(|gw| !is_near(gw)), ..kernel_route(route) })
+        .collect();
+    all.sort_by_key(|route| route.gateway.is_some());
+    all
+}
+
 fn kernel_route(route: &Route) -> KernelRoute {
     KernelRoute {
+        onlink: false,
         dst: route.dst,
         gateway: route.gw,
         mtu: route.mtu,

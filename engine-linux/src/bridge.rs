@@ -3,7 +3,7 @@
 use kernel_links::{Change, Link};
 use userspace_core::{
     cx::Cx,
-    engine::EngineError,
+    engine::{EngineError, ErrorKind},
     fault,
     owner::{OwnerTag, network_mark},
 };
@@ -18,6 +18,12 @@ fn unfinished_name(tag: &OwnerTag) -> String {
     format!("ub{}", tag.digits(13))
 }
 
+/// Why a port in a VLAN is refused.
+pub(crate) fn no_vlan(bridge: &str) -> EngineError {
+    let doing = format!("join bridge {bridge:?} in a VLAN (on linux each VLAN takes a bridge)");
+    EngineError::new(ErrorKind::Unsupported, doing)
+}
+
 /// Makes the interface a port of the bridge, which is made when there is none.
 pub(crate) async fn join(
     cx: Cx,
@@ -29,11 +35,12 @@ pub(crate) async fn join(
     let bridge = match place.link(cx, name).await? {
         Some(link) if link.kind.as_deref() == Some("bridge") => link,
         Some(_) => return Err(conflict(name, "it is no bridge")),
-        None => create(cx, place, tag, name).await?,
+        None => return create(cx, place, port, tag, name).await,
     };
-    if port.master == Some(bridge.index) {
-        return Ok(());
-    }
+    enslave(cx, place, port, &bridge, name).await
+}
+
+async fn enslave(cx: Cx, place: &Place, port: &Link, bridge: &Link, name: &str) -> Result<(), EngineError> {
     fault::point("before join bridge")?;
     let change = Change { master: Some(bridge.index), ..Change::default() };
     let doing = format!("join {:?} to the bridge {name:?}", port.name);
@@ -46,8 +53,9 @@ pub(crate) async fn join(
     fault::point("after join bridge")
 }
 
-/// Makes the bridge under another name first: it then gets its name together with its mark, in one request.
-async fn create(cx: Cx, place: &Place, tag: &OwnerTag, name: &str) -> Result<Link, EngineError> {
+/// Makes the bridge under another name first: it then gets its name together with its mark, in one request. By then it has its
+/// port, so that a bridge of ours without one is never left: who removes the port finds the bridge.
+async fn create(cx: Cx, place: &Place, port: &Link, tag: &OwnerTag, name: &str) -> Result<(), EngineError> {
     let unfinished = unfinished_name(tag);
     fault::point("before create bridge")?;
     let doing = format!("create the bridge {name:?}");
@@ -61,6 +69,8 @@ async fn create(cx: Cx, place: &Place, tag: &OwnerTag, name: &str) -> Result<Lin
     let made = cx.bound(|| doing.clone(), make).await?;
     fault::point("after create bridge")?;
     let made = made.ok_or_else(|| conflict(&unfinished, "it is gone again"))?;
+    enslave(cx, place, port, &made, name).await?;
+    fault::point("before name bridge")?;
     let change = Change {
         name: Some(name.to_owned()),
         alias: Some(network_mark(tag.instance())),
@@ -73,39 +83,37 @@ async fn create(cx: Cx, place: &Place, tag: &OwnerTag, name: &str) -> Result<Lin
         done.map_err(error::doing(context))
     };
     cx.bound(|| doing, finish).await?;
-    fault::point("after name bridge")?;
-    Ok(made)
+    fault::point("after name bridge")
 }
 
-/// Removes the bridge that the port has left, when it was made by the port's instance and has no other port; and what a kill in
-/// [`create`] left of one.
-pub(crate) async fn tidy(
-    cx: Cx,
-    place: &Place,
-    left: Option<u32>,
-    tag: &OwnerTag,
-) -> Result<(), EngineError> {
-    if let Some(index) = left {
+/// Removes the bridge of a port that is about to go, when it was made by the port's instance and has no other port; and what a
+/// kill in [`create`] left of one. The port goes after it: as long as it is there, a repeated removal comes here again.
+pub(crate) async fn tidy(cx: Cx, place: &Place, port: &Link, tag: &OwnerTag) -> Result<(), EngineError> {
+    if let Some(index) = port.master {
         let look = async { place.netlink.link_by_index(index).await.map_err(error::of) };
         let bridge = cx.bound(|| format!("look up the bridge {index}"), look).await?;
         let mark = network_mark(tag.instance());
-        if let Some(bridge) = bridge.filter(|bridge| bridge.alias.as_deref() == Some(&mark)) {
-            remove_if_empty(cx, place, &bridge).await?;
+        let ours = |bridge: &Link| match bridge.alias.as_deref() {
+            Some(alias) => alias == mark,
+            None => bridge.name == unfinished_name(tag),
+        };
+        if let Some(bridge) = bridge.filter(ours) {
+            remove_unless_shared(cx, place, &bridge, port).await?;
         }
         return Ok(());
     }
     match place.link(cx, &unfinished_name(tag)).await? {
         Some(link) if link.alias.is_none() && link.kind.as_deref() == Some("bridge") => {
-            remove_if_empty(cx, place, &link).await
+            remove_unless_shared(cx, place, &link, port).await
         }
         _ => Ok(()),
     }
 }
 
-async fn remove_if_empty(cx: Cx, place: &Place, bridge: &Link) -> Result<(), EngineError> {
+async fn remove_unless_shared(cx: Cx, place: &Place, bridge: &Link, port: &Link) -> Result<(), EngineError> {
     let doing = format!("remove the bridge {:?}", bridge.name);
     let list = async { place.netlink.ports(bridge.index).await.map_err(error::of) };
-    if !cx.bound(|| doing.clone(), list).await?.is_empty() {
+    if cx.bound(|| doing.clone(), list).await?.iter().any(|other| other.index != port.index) {
         return Ok(());
     }
     fault::point("before remove bridge")?;

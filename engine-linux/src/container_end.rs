@@ -61,15 +61,19 @@ pub(crate) async fn finish(
 ) -> Result<Link, EngineError> {
     let Finish { end, mtu, mac } = wanted;
     fault::point("before name and mark")?;
-    let change =
-        Change { name: Some(end.name.to_string()), alias: Some(alias(mark)), mtu, mac, ..Change::default() };
+    let change = Change {
+        name: Some(end.name.to_string()),
+        alias: Some(alias(mark)),
+        mtu,
+        mac,
+        up: Some(true),
+        ..Change::default()
+    };
     let doing = format!("name the interface {:?}", end.name.as_str());
     let context = doing.clone();
     let set = async {
-        let named = place.netlink.change_link(link.index, change).await;
-        named.map_err(error::doing(context))?;
-        let up = Change { up: Some(true), ..Change::default() };
-        place.netlink.change_link(link.index, up).await.map_err(error::of)
+        let done = place.netlink.change_link(link.index, change).await;
+        done.map_err(error::doing(context))
     };
     cx.bound(|| doing, set).await?;
     fault::point("after name and mark")?;

@@ -107,9 +107,7 @@ impl Engine for LinuxEngine {
         if let Network::Bridge(bridge) = network
             && !bridge.vlan.is_untouched()
         {
-            let name = &bridge.name;
-            let doing = format!("join bridge {name:?} in a VLAN (on linux each VLAN takes a bridge)");
-            return unsupported(doing);
+            return Err(crate::bridge::no_vlan(&bridge.name));
         }
         if spec.bandwidth.is_some() {
             let doing = "limit the bandwidth on linux (chain the plugin \"bandwidth\" instead)";
@@ -157,8 +155,17 @@ impl Engine for LinuxEngine {
         };
         let found = match &place.netns {
             None => {
-                let found = place.link(cx, &derived_name(owner)).await?;
-                found.filter(|link| is_ours(link, owner, "veth"))
+                let named = place.link(cx, &derived_name(owner)).await?;
+                match (named.filter(|link| is_ours(link, owner, "veth")), hint.and_then(|hint| hint.index)) {
+                    (Some(link), _) => Some(link),
+                    // It was renamed: by its index it counts only with its mark.
+                    (None, Some(index)) => {
+                        let look = async { place.netlink.link_by_index(index).await.map_err(error::of) };
+                        let found = cx.bound(|| format!("look up the interface {index}"), look).await?;
+                        found.filter(|link| is_marked(link, owner))
+                    }
+                    (None, None) => None,
+                }
             }
             Some(_) => self.find_in_container(cx, place, owner, hint).await?,
         };

@@ -35,7 +35,8 @@ impl LinuxInterface {
         let index = self.link.index;
         let look = async { self.place.netlink.link_by_index(index).await.map_err(error::of) };
         let found = cx.bound(|| format!("look up {:?}", self.link.name), look).await?;
-        Ok(found.filter(|link| link.alias == self.link.alias || link.name == self.link.name))
+        let marked = |link: &Link| link.alias.is_some() && link.alias == self.link.alias;
+        Ok(found.filter(|link| link.name == self.link.name || marked(link)))
     }
 
     async fn network(&self, cx: Cx, link: &Link) -> Result<Network, EngineError> {
@@ -82,6 +83,7 @@ impl Interface for LinuxInterface {
         match network {
             // What a routed interface needs is set with its addresses.
             Network::None | Network::Routed => Ok(()),
+            Network::Bridge(wanted) if !wanted.vlan.is_untouched() => Err(bridge::no_vlan(&wanted.name)),
             Network::Bridge(wanted) => {
                 bridge::join(cx, &self.place, &self.link, &self.tag, &wanted.name).await
             }
@@ -93,17 +95,15 @@ impl Interface for LinuxInterface {
     }
 
     async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError> {
-        let now = self.now(cx).await?;
-        if let Some(link) = &now {
-            fault::point("before delete")?;
-            delete(cx, &self.place, link).await?;
-            fault::point("after delete")?;
-        }
-        if self.place.netns.is_some() {
+        let Some(link) = self.now(cx).await? else {
             return Ok(());
+        };
+        if self.place.netns.is_none() {
+            bridge::tidy(cx, &self.place, &link, &self.tag).await?;
         }
-        let master = now.map_or(self.link.master, |link| link.master);
-        bridge::tidy(cx, &self.place, master, &self.tag).await
+        fault::point("before delete")?;
+        delete(cx, &self.place, &link).await?;
+        fault::point("after delete")
     }
 }
 

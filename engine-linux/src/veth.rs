@@ -38,7 +38,15 @@ pub(crate) async fn ensure(
         }
         (Err(error), Some(link)) if error.kind() == ErrorKind::Conflict => {
             refuse_other(&link, mark)?;
-            link
+            if owner_of(&link) == Owner::Unmarked {
+                // Nobody knows what it was made to, and nobody uses it yet.
+                crate::interface::delete(cx, place, &link).await?;
+                create(cx, place, &name, end, spec).await?;
+                let made = place.link(cx, &name).await?;
+                made.ok_or_else(|| conflict(&name, "it is gone again"))?
+            } else {
+                link
+            }
         }
         (Err(error), _) => return Err(error),
     };

@@ -27,6 +27,8 @@ pub struct Link {
     pub up: bool,
     /// Whether packets can pass: set up, and with a carrier.
     pub running: bool,
+    /// Whether there is a carrier, though the kernel may not pass packets yet.
+    pub carrier: bool,
     /// Its kind: `veth`, `bridge`, `macvlan`, `tun`; none for physical ones.
     pub kind: Option<String>,
     /// The index of the interface that it is a port of.
@@ -54,6 +56,8 @@ pub struct Change {
     pub forwarding: bool,
     /// Answer ARP for what is routed elsewhere.
     pub proxy_arp: bool,
+    /// Let an IPv4 subnet's next address take the place of the first when that goes, instead of going with it.
+    pub promote_secondaries: bool,
 }
 
 impl Netlink {
@@ -178,13 +182,14 @@ fn change_message(change: Change) -> LinkMessage {
 }
 
 fn inet(change: &Change) -> Option<AfSpecInet> {
-    if !(change.arp_notify || change.forwarding || change.proxy_arp) {
+    if !(change.arp_notify || change.forwarding || change.proxy_arp || change.promote_secondaries) {
         return None;
     }
     let mut conf = InetDevConf::default();
     conf.arp_notify = change.arp_notify.into();
     conf.forwarding = change.forwarding.into();
     conf.proxy_arp = change.proxy_arp.into();
+    conf.promote_secondaries = change.promote_secondaries.into();
     Some(AfSpecInet::DevConfRequest(conf))
 }
 
@@ -201,6 +206,7 @@ pub(crate) fn link_of(answer: RouteNetlinkMessage) -> Option<Link> {
         index: message.header.index,
         up: flags.contains(LinkFlags::Up),
         running: flags.contains(LinkFlags::Running),
+        carrier: flags.contains(LinkFlags::LowerUp),
         ..Link::default()
     };
     for attribute in message.attributes {

@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt;
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST,
+    NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
@@ -11,6 +11,9 @@ use rtnetlink::{Handle, new_connection_with_strict_check, sys::AsyncSocket};
 use tokio::runtime;
 
 use crate::{Error, Netns};
+
+/// How often a list is read again that changed while it was read.
+const MAX_DUMPS: usize = 8;
 
 /// A netlink connection in one network namespace. Clones share it; requests may be pipelined.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ impl Netlink {
     pub fn open() -> Result<Self, Error> {
         let failed = |error| Error::io("open a netlink socket", &error);
         let (mut connection, handle, _) = new_connection_with_strict_check().map_err(failed)?;
+        connection.set_forward_ack(true);
+        connection.set_forward_done(true);
         let socket = connection.socket_mut().socket_mut();
         // The kernel's own sentences, and no copy of the refused request before them.
         socket.set_ext_ack(true).map_err(failed)?;
@@ -66,6 +71,18 @@ impl Netlink {
         Ok(answers.into_iter().next())
     }
 
+    /// Asks for something to be made beside what is there. The very same, there already, is success.
+    pub(crate) async fn add(
+        &self,
+        doing: impl FnOnce() -> String,
+        message: RouteNetlinkMessage,
+    ) -> Result<(), Error> {
+        match self.request(doing, message, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE).await {
+            Err(error) if error.errno() == Some(Errno::EEXIST) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Asks for one thing; its absence (ENODEV) is an answer.
     pub(crate) async fn get(
         &self,
@@ -79,13 +96,21 @@ impl Netlink {
         }
     }
 
-    /// Asks for all that match.
+    /// Asks for all that match; again when what is listed changed meanwhile.
     pub(crate) async fn dump(
         &self,
         doing: impl FnOnce() -> String,
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, Error> {
-        self.request(doing, message, NLM_F_REQUEST | NLM_F_DUMP).await
+        let doing = doing();
+        for _ in 0..MAX_DUMPS {
+            let flags = NLM_F_REQUEST | NLM_F_DUMP;
+            let answer = self.exchange(|| doing.clone(), message.clone(), flags).await?;
+            if !answer.interrupted {
+                return Ok(answer.messages);
+            }
+        }
+        Err(Error::protocol(doing, "what is listed changes faster than it can be read"))
     }
 
     async fn request(
@@ -94,23 +119,47 @@ impl Netlink {
         message: RouteNetlinkMessage,
         flags: u16,
     ) -> Result<Vec<RouteNetlinkMessage>, Error> {
+        self.exchange(doing, message, flags).await.map(|answer| answer.messages)
+    }
+
+    async fn exchange(
+        &self,
+        doing: impl FnOnce() -> String,
+        message: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Answer, Error> {
+        let closed = "the netlink connection is closed";
         let mut request = NetlinkMessage::from(message);
         request.header.flags = flags;
         let mut handle = self.handle.clone();
         let mut stream = match handle.request(request) {
             Ok(stream) => stream,
-            Err(_) => return Err(Error::protocol(doing(), "the netlink connection is closed")),
+            Err(_) => return Err(Error::protocol(doing(), closed)),
         };
-        let mut answers = Vec::new();
+        let mut answer = Answer::default();
         while let Some(message) = stream.next().await {
+            answer.complete = true;
+            answer.interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
             match message.payload {
+                NetlinkPayload::InnerMessage(inner) => answer.messages.push(inner),
                 NetlinkPayload::Error(error) if error.code.is_some() => {
                     return Err(Error::refused(doing(), &error));
                 }
-                NetlinkPayload::InnerMessage(answer) => answers.push(answer),
+                NetlinkPayload::Done(done) if done.code < 0 => {
+                    return Err(Error::new(doing(), Errno::from_raw(done.code.saturating_neg())));
+                }
                 _ => {}
             }
         }
-        Ok(answers)
+        // Acknowledgements are handed on, so that silence can only mean the end of the connection.
+        if answer.complete { Ok(answer) } else { Err(Error::protocol(doing(), closed)) }
     }
+}
+
+/// What came back on a request.
+#[derive(Default)]
+struct Answer {
+    messages: Vec<RouteNetlinkMessage>,
+    complete: bool,
+    interrupted: bool,
 }

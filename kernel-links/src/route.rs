@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     route::{
-        RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
-        RouteType,
+        RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
+        RouteScope, RouteType,
     },
 };
 
@@ -30,19 +30,21 @@ pub struct Route {
     pub table: Option<u32>,
     /// The scope as in rtnetlink(7); when absent universe with a gateway and link without.
     pub scope: Option<u8>,
+    /// Whether the gateway counts as on the link, though no other route says so.
+    pub onlink: bool,
     /// Whether it was set here: [`PROTOCOL`]. No matter when it is added.
     pub ours: bool,
 }
 
 impl Netlink {
-    /// Adds a route over the interface.
+    /// Adds a route over the interface, beside those that others have set to that destination. The very same one is success.
     ///
     /// # Errors
-    /// EEXIST when there is one to that destination with that metric in that table, ENETUNREACH when the gateway is not on the link.
+    /// ENETUNREACH when the gateway is not on the link.
     pub async fn add_route(&self, index: u32, route: &Route) -> Result<(), Error> {
         let doing = || format!("add route {}", describe(route, index));
         let create = RouteNetlinkMessage::NewRoute(message(index, route));
-        self.create(doing, create).await.map(drop)
+        self.add(doing, create).await
     }
 
     /// Removes a route over the interface.
@@ -110,6 +112,7 @@ fn message(index: u32, route: &Route) -> RouteMessage {
         protocol: RouteProtocol::from(PROTOCOL),
         scope: route.scope.map_or(default_scope, RouteScope::from),
         kind: RouteType::Unicast,
+        flags: if route.onlink { RouteFlags::Onlink } else { RouteFlags::empty() },
         ..RouteHeader::default()
     };
     let table = route.table.unwrap_or(RouteHeader::RT_TABLE_MAIN.into());
@@ -148,9 +151,11 @@ fn route_of(index: u32, answer: RouteNetlinkMessage) -> Option<Route> {
         gateway: None,
         mtu: None,
         advmss: None,
-        priority: None,
+        // IPv4 leaves out the metric 0.
+        priority: (header.address_family == AddressFamily::Inet).then_some(0),
         table: Some(header.table.into()),
         scope: Some(header.scope.into()),
+        onlink: header.flags.contains(RouteFlags::Onlink),
         ours: u8::from(header.protocol) == PROTOCOL,
     };
     let mut over = None;
@@ -170,6 +175,11 @@ fn route_of(index: u32, answer: RouteNetlinkMessage) -> Option<Route> {
             }),
             _ => {}
         }
+    }
+    if header.address_family == AddressFamily::Inet6 {
+        // The kernel keeps no scope for IPv6: it follows from the gateway.
+        let scope = if route.gateway.is_some() { RouteScope::Universe } else { RouteScope::Link };
+        route.scope = Some(scope.into());
     }
     (over == Some(index)).then_some(route)
 }

@@ -2,7 +2,13 @@
 
 use super::{World, network_of};
 use crate::{
-    addressing, cx::Cx, engine::EngineError, id::AttachmentId, lock::LockName, plan::Part, record::Record,
+    addressing::{self, Assignment},
+    cx::Cx,
+    engine::EngineError,
+    id::AttachmentId,
+    lock::LockName,
+    plan::{Container, Part},
+    record::Record,
 };
 
 /// What became of one record.
@@ -46,9 +52,17 @@ async fn remake(world: World<'_>, cx: Cx, record: &mut Record, part: &Part) -> R
     interface.join(cx, &part.network).await?;
     drop(lock);
     let allocation = record.allocation.clone().unwrap_or_default();
-    let (host, _) = addressing::assign(&network_of(&record.plan), &allocation)?;
-    if host != addressing::Assignment::default() {
+    let (host, container) = addressing::assign(&network_of(&record.plan), &allocation)?;
+    if host != Assignment::default() {
         interface.assign(cx, &host.addresses, &host.routes).await?;
+    }
+    // A pair's other end went and came with this one.
+    if let Container::Kernel(end) = &record.plan.container {
+        let engine = world.engines.open(&end.engine)?;
+        let interface = engine.ensure(cx, &record.plan.owner, &end.spec).await?;
+        if container != Assignment::default() {
+            interface.assign(cx, &container.addresses, &container.routes).await?;
+        }
     }
     let hint = Some(interface.hint());
     if record.host != hint {

@@ -243,14 +243,17 @@ async fn gc_goes_on_after_a_failure() {
 
 #[tokio::test]
 async fn repair_makes_what_is_lost() {
-    let host = Host::new();
-    let plan = plans::memif("c1", "net1");
-    host.add(plan.clone()).await.unwrap();
-    host.fake.meddle(|world| world.interfaces.clear());
-    assert!(matches!(host.check(&plan).await, Err(CheckError::Missing(_))));
-    let repaired = repair(host.world(), cx()).await;
-    assert!(repaired.iter().all(|one| one.outcome.is_ok()), "{repaired:?}");
-    host.check(&plan).await.unwrap();
+    for plan in [plans::memif("c1", "net1"), plans::veth("c1", "net1"), plans::routed("c1", "net1")] {
+        let host = Host::new();
+        host.add(plan.clone()).await.unwrap();
+        host.fake.meddle(|world| world.interfaces.clear());
+        assert!(matches!(host.check(&plan).await, Err(CheckError::Missing(_))));
+        for _ in 0..2 {
+            let repaired = repair(host.world(), cx()).await;
+            assert!(repaired.iter().all(|one| one.outcome.is_ok()), "{repaired:?}");
+            host.check(&plan).await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

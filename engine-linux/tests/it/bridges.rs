@@ -1,0 +1,102 @@
+//! A bridge comes with its first member and goes with its last, wherever the two are interrupted.
+
+use engine_linux::LinuxEngine;
+use kernel_links::Change;
+use userspace_core::{
+    engine::{Engine, ErrorKind},
+    owner::{InstanceId, network_mark},
+};
+
+use crate::support::{World, bridge, cx, fail_at, in_world, owner};
+
+async fn no_bridge_is_left(world: &World, when: &str) {
+    let left: Vec<_> = world.host.links().await.unwrap().into_iter().map(|l| l.name).collect();
+    assert_eq!(left, ["lo"], "{when}");
+}
+
+async fn delete(engine: &LinuxEngine) {
+    if let Some(found) = engine.find(cx(), &owner("c1", "net1").tag, None).await.unwrap() {
+        let _ = found.remove(cx()).await;
+    }
+}
+
+#[test]
+fn it_goes_with_the_last_member_only() {
+    in_world(|world| async move {
+        let engine = LinuxEngine::host();
+        let one = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        let two = engine.ensure(cx(), &owner("c1", "net2"), &world.veth("net2")).await.unwrap();
+        one.join(cx(), &bridge("br7")).await.unwrap();
+        two.join(cx(), &bridge("br7")).await.unwrap();
+        one.remove(cx()).await.unwrap();
+        assert!(world.link("br7").await.is_some());
+        two.remove(cx()).await.unwrap();
+        no_bridge_is_left(&world, "the last member has left").await;
+    });
+}
+
+#[test]
+fn a_foreign_one_is_joined_and_left_alone() {
+    in_world(|world| async move {
+        world.host.add_bridge("br7").await.unwrap();
+        let engine = LinuxEngine::host();
+        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        made.join(cx(), &bridge("br7")).await.unwrap();
+        made.remove(cx()).await.unwrap();
+        assert_eq!(world.link("br7").await.unwrap().alias, None);
+        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        let error = made.join(cx(), &bridge("lo")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    });
+}
+
+#[test]
+fn an_interrupted_join_leaves_none_after_del() {
+    for point in [
+        "before create bridge",
+        "after create bridge",
+        "before join bridge",
+        "after join bridge",
+        "before name bridge",
+        "after name bridge",
+    ] {
+        in_world(move |world| async move {
+            let engine = LinuxEngine::host();
+            let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+            fail_at(point);
+            made.join(cx(), &bridge("br7")).await.unwrap_err();
+            delete(&engine).await;
+            no_bridge_is_left(&world, point).await;
+        });
+    }
+}
+
+#[test]
+fn an_interrupted_del_leaves_none_after_the_next() {
+    for point in ["before delete", "after delete", "before remove bridge", "after remove bridge"] {
+        in_world(move |world| async move {
+            let engine = LinuxEngine::host();
+            let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+            made.join(cx(), &bridge("br7")).await.unwrap();
+            fail_at(point);
+            delete(&engine).await;
+            delete(&engine).await;
+            no_bridge_is_left(&world, point).await;
+        });
+    }
+}
+
+#[test]
+fn one_of_another_instance_is_left_to_it() {
+    in_world(|world| async move {
+        world.host.add_bridge("br7").await.unwrap();
+        let theirs = network_mark(InstanceId::new(8));
+        let mark = Change { alias: Some(theirs.clone()), ..Change::default() };
+        world.host.change_link_named("br7", mark).await.unwrap();
+        let engine = LinuxEngine::host();
+        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        made.join(cx(), &bridge("br7")).await.unwrap();
+        made.remove(cx()).await.unwrap();
+        assert_eq!(world.link("br7").await.unwrap().alias, Some(theirs));
+    });
+}
