@@ -122,10 +122,10 @@ impl Netlink {
     /// # Errors
     /// The kernel's: EEXIST for a name that is taken, EBUSY, EINVAL for a MTU that cannot be.
     pub async fn change_link(&self, index: u32, change: Change) -> Result<(), Error> {
-        let doing = format!("change the interface {index} ({change:?})");
-        let mut message = change_message(change);
+        let mut message = change_message(&change);
         message.header.index = index;
-        self.change(|| doing, RouteNetlinkMessage::SetLink(message)).await
+        let doing = || format!("change the interface {index} ({change:?})");
+        self.change(doing, RouteNetlinkMessage::SetLink(message)).await
     }
 
     /// The same for the interface of that name, which stays.
@@ -133,10 +133,10 @@ impl Netlink {
     /// # Errors
     /// As [`Self::change_link`]; ENODEV when there is none.
     pub async fn change_link_named(&self, name: &str, change: Change) -> Result<(), Error> {
-        let doing = format!("change the interface {name:?} ({change:?})");
-        let mut message = change_message(Change { name: Some(name.to_owned()), ..change });
-        message.header.index = 0;
-        self.change(|| doing, RouteNetlinkMessage::SetLink(message)).await
+        let mut message = change_message(&change);
+        message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        let doing = || format!("change the interface {name:?} ({change:?})");
+        self.change(doing, RouteNetlinkMessage::SetLink(message)).await
     }
 
     /// Removes the interface of that index.
@@ -159,17 +159,17 @@ fn get_message() -> LinkMessage {
     message
 }
 
-fn change_message(change: Change) -> LinkMessage {
+fn change_message(change: &Change) -> LinkMessage {
     let mut message = LinkMessage::default();
     if let Some(up) = change.up {
         message.header.flags.set(LinkFlags::Up, up);
         message.header.change_mask = LinkFlags::Up;
     }
-    let inet = inet(&change);
+    let inet = inet(change);
     message.attributes.extend(
         [
-            change.name.map(LinkAttribute::IfName),
-            change.alias.map(LinkAttribute::IfAlias),
+            change.name.clone().map(LinkAttribute::IfName),
+            change.alias.clone().map(LinkAttribute::IfAlias),
             change.mtu.map(LinkAttribute::Mtu),
             change.mac.map(|mac| LinkAttribute::Address(mac.to_vec())),
             change.master.map(LinkAttribute::Controller),

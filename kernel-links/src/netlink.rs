@@ -44,11 +44,7 @@ impl Netlink {
     /// # Errors
     /// What entering the namespace or the socket answered.
     pub fn open_in(netns: &Netns) -> Result<Self, Error> {
-        let runtime = runtime::Handle::current();
-        netns.run(move || {
-            let _entered = runtime.enter();
-            Self::open()
-        })
+        netns.run(Self::open)
     }
 
     /// Asks for a change of what is there, or for its removal.

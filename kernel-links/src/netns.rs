@@ -1,4 +1,4 @@
-//! Network namespaces: opened once by path, entered on a thread of their own.
+//! Network namespaces: opened once by path, entered and left again.
 
 use std::{
     fs::File,
@@ -7,7 +7,6 @@ use std::{
         unix::fs::MetadataExt,
     },
     path::Path,
-    thread,
 };
 
 use nix::sched::{CloneFlags, setns};
@@ -38,22 +37,30 @@ impl Netns {
         self.identity
     }
 
-    /// Runs `work` on a thread inside the namespace. Sockets that it makes stay there, and files below /proc/sys/net are those of
-    /// the namespace.
+    /// Runs `work` inside the namespace: the calling thread enters it and comes back. Sockets that `work` makes stay there, and
+    /// files below /proc/sys/net are those of the namespace. Nothing else runs on the thread meanwhile, since `work` cannot await.
     ///
     /// # Errors
     /// EINVAL when the file is no network namespace, EPERM without CAP_SYS_ADMIN; `work`'s own.
-    pub fn run<T: Send>(&self, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
-        let enter = || {
-            setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| Error::new("enter the network namespace", errno))?;
-            work()
-        };
-        // A scoped thread ends here: no thread of the caller's is ever left in the wrong namespace.
-        thread::scope(|scope| match scope.spawn(enter).join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+    pub fn run<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let own = File::open("/proc/thread-self/ns/net")
+            .map_err(|error| Error::io("open the thread's own network namespace", &error))?;
+        setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)
+            .map_err(|errno| Error::new("enter the network namespace", errno))?;
+        let _way_back = WayBack(own);
+        work()
+    }
+}
+
+/// Takes the thread back to its own namespace, also when `work` panics.
+struct WayBack(File);
+
+impl Drop for WayBack {
+    fn drop(&mut self) {
+        if setns(self.0.as_fd(), CloneFlags::CLONE_NEWNET).is_err() {
+            // A thread in the wrong namespace would change somebody else's network.
+            std::process::abort();
+        }
     }
 }
 
