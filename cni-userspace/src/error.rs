@@ -9,7 +9,7 @@ use userspace_core::{
     plan::Refusal,
 };
 
-use crate::{Answer, request::Command, version::Version};
+use crate::{Answer, command::Command, version::Version};
 
 /// The codes of the CNI specification, and from 100 on our own (docs/errors.md).
 pub(crate) mod code {

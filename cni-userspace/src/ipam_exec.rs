@@ -23,8 +23,8 @@ use userspace_core::{
 };
 
 use crate::{
+    command::Command,
     error::{self, CniError, code},
-    request::Command,
     result,
 };
 

@@ -5,6 +5,7 @@
 
 mod args;
 mod cli;
+mod command;
 mod engines;
 mod error;
 mod ipam_exec;
@@ -17,7 +18,7 @@ mod version;
 
 use std::{collections::BTreeMap, ffi::OsString, io::Read};
 
-use crate::{error::CniError, request::Command};
+use crate::error::CniError;
 
 /// Everything that comes from outside.
 pub struct Io {
@@ -58,7 +59,7 @@ impl Answer {
 
 /// One run of the plugin.
 pub fn run(mut io: Io) -> Answer {
-    let command = match Command::from_env(&io.env) {
+    let command = match request::command(&io.env) {
         Ok(Some(command)) => command,
         Ok(None) => return cli::run(&io.args),
         Err(error) => return error.answer(version::LATEST),

@@ -6,59 +6,20 @@ use userspace_core::id::{ContainerId, InterfaceName};
 
 use crate::{
     Outcome,
+    command::Command,
     error::{CniError, code},
 };
 
-/// The verbs of the CNI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    Add,
-    Del,
-    Check,
-    Gc,
-    Status,
-    Version,
-}
-
-impl Command {
-    /// `CNI_COMMAND`, or `None` when it is not set.
-    pub(crate) fn from_env(env: &BTreeMap<String, String>) -> Outcome<Option<Self>> {
-        let Some(text) = env.get("CNI_COMMAND").filter(|text| !text.is_empty()) else {
-            return Ok(None);
-        };
-        let all = [Self::Add, Self::Del, Self::Check, Self::Gc, Self::Status, Self::Version];
-        let found = all.into_iter().find(|command| command.as_str() == text);
-        found.map(Some).ok_or_else(|| {
-            CniError::new(code::ENVIRONMENT, format!("CNI_COMMAND {text:?} is unknown"))
-                .with_details("one of ADD, DEL, CHECK, GC, STATUS, VERSION")
-        })
-    }
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Add => "ADD",
-            Self::Del => "DEL",
-            Self::Check => "CHECK",
-            Self::Gc => "GC",
-            Self::Status => "STATUS",
-            Self::Version => "VERSION",
-        }
-    }
-
-    fn required(self) -> &'static [&'static str] {
-        match self {
-            Self::Add => &["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
-            Self::Check => &["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
-            Self::Del => &["CNI_CONTAINERID", "CNI_IFNAME"],
-            Self::Gc | Self::Status | Self::Version => &[],
-        }
-    }
-}
-
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+/// `CNI_COMMAND`, or `None` when it is not set.
+pub(crate) fn command(env: &BTreeMap<String, String>) -> Outcome<Option<Command>> {
+    let Some(text) = env.get("CNI_COMMAND").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    Command::parse(text).map(Some).ok_or_else(|| {
+        let known = Command::ALL.map(Command::as_str).join(", ");
+        CniError::new(code::ENVIRONMENT, format!("CNI_COMMAND {text:?} is unknown"))
+            .with_details(format!("one of {known}"))
+    })
 }
 
 /// The variables of a call about one attachment.

@@ -13,12 +13,13 @@ use userspace_core::{
 
 use crate::{
     Io, Outcome,
+    command::Command,
     engines::{BuiltIn, Published},
     error::{CniError, code},
     ipam_exec::ExecIpam,
     log,
     netconf::{self, NetConf},
-    request::{Command, Target},
+    request::Target,
     version::{ALL, LATEST, Version},
 };
 

@@ -117,6 +117,6 @@ async fn remove_unless_shared(cx: Cx, place: &Place, bridge: &Link, port: &Link)
         return Ok(());
     }
     fault::point("before remove bridge")?;
-    crate::interface::delete(cx, place, bridge).await?;
+    place.delete(cx, bridge).await?;
     fault::point("after remove bridge")
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kernel_links::{Link, Route as KernelRoute};
-use nix::errno::Errno;
 use userspace_core::{
     addr::{Address, MacAddr, Route},
     cx::Cx,
@@ -102,20 +101,9 @@ impl Interface for LinuxInterface {
             bridge::tidy(cx, &self.place, &link, &self.tag).await?;
         }
         fault::point("before delete")?;
-        delete(cx, &self.place, &link).await?;
+        self.place.delete(cx, &link).await?;
         fault::point("after delete")
     }
-}
-
-/// Removes the link; that it has gone by itself is fine.
-pub(crate) async fn delete(cx: Cx, place: &Place, link: &Link) -> Result<(), EngineError> {
-    let delete = async {
-        match place.netlink.delete_link(link.index).await {
-            Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
-            other => other.map_err(error::of),
-        }
-    };
-    cx.bound(|| format!("remove the interface {:?}", link.name), delete).await
 }
 
 fn route(route: KernelRoute) -> Route {

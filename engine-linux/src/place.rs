@@ -1,6 +1,7 @@
 //! A network namespace and a connection to the kernel in it.
 
 use kernel_links::{Link, Netlink, Netns};
+use nix::errno::Errno;
 use userspace_core::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
@@ -37,6 +38,17 @@ impl Place {
     pub(crate) async fn link(&self, cx: Cx, name: &str) -> Result<Option<Link>, EngineError> {
         let look = async { self.netlink.link_by_name(name).await.map_err(error::of) };
         cx.bound(|| format!("look up the interface {name:?}"), look).await
+    }
+
+    /// Removes the link; that it has gone by itself is fine.
+    pub(crate) async fn delete(&self, cx: Cx, link: &Link) -> Result<(), EngineError> {
+        let delete = async {
+            match self.netlink.delete_link(link.index).await {
+                Err(error) if error.errno() == Some(Errno::ENODEV) => Ok(()),
+                other => other.map_err(error::of),
+            }
+        };
+        cx.bound(|| format!("remove the interface {:?}", link.name), delete).await
     }
 }
 

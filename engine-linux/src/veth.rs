@@ -40,7 +40,7 @@ pub(crate) async fn ensure(
             refuse_other(&link, mark)?;
             if owner_of(&link) == Owner::Unmarked {
                 // Nobody knows what it was made to, and nobody uses it yet.
-                crate::interface::delete(cx, place, &link).await?;
+                place.delete(cx, &link).await?;
                 create(cx, place, &name, end, spec).await?;
                 let made = place.link(cx, &name).await?;
                 made.ok_or_else(|| conflict(&name, "it is gone again"))?

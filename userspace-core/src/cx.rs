@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::engine::{EngineError, ErrorKind};
+use crate::error::{EngineError, ErrorKind};
 
 /// Bounds every call that can block. Cheap to copy, passed first.
 #[derive(Debug, Clone, Copy)]

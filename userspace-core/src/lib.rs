@@ -9,6 +9,7 @@ pub mod addressing;
 pub mod conf;
 pub mod cx;
 pub mod engine;
+mod error;
 pub mod fault;
 pub mod half;
 pub mod id;

@@ -2,7 +2,7 @@
 //!
 //! Pure: the same request gives the same plan. A plan is what the record keeps, so that DEL needs no configuration.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,10 @@ use crate::{
     },
 };
 
+mod refusal;
 pub(crate) mod userspace;
+
+pub use self::refusal::Refusal;
 
 /// What a caller asks for.
 #[derive(Debug, Clone)]
@@ -93,38 +96,6 @@ pub struct Published {
     pub config: HalfConf,
     /// The directory on the host that the container sees.
     pub shared_dir: PathBuf,
-}
-
-/// Why a request is refused before anything is touched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Refusal {
-    /// The key's path in the configuration.
-    pub key: String,
-    /// Its value, when it has one.
-    pub value: Option<String>,
-    /// What is wrong, and what would work.
-    pub reason: String,
-}
-
-impl Refusal {
-    /// A key whose value cannot be.
-    pub fn of(key: impl Into<String>, value: impl fmt::Display, reason: impl Into<String>) -> Self {
-        Self { key: key.into(), value: Some(value.to_string()), reason: reason.into() }
-    }
-
-    /// A key that is not there.
-    pub fn missing(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { key: key.into(), value: None, reason: reason.into() }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{} {value:?}: {}", self.key, self.reason),
-            None => write!(f, "{} is missing: {}", self.key, self.reason),
-        }
-    }
 }
 
 impl Plan {

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     Outcome,
+    command::Command,
     error::{CniError, code},
-    request::Command,
 };
 
 pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {

@@ -7,8 +7,8 @@ use userspace_core::{lifecycle, spec::EngineAt};
 use super::{Call, del::host_engine};
 use crate::{
     Outcome,
+    command::Command,
     error::{CniError, code},
-    request::Command,
 };
 
 const LIMIT: Duration = Duration::from_millis(900);
