@@ -15,6 +15,7 @@ use crate::{Answer, command::Command, version::Version};
 pub(crate) mod code {
     pub(crate) const VERSION: u32 = 1;
     pub(crate) const UNSUPPORTED: u32 = 2;
+    pub(crate) const UNKNOWN_CONTAINER: u32 = 3;
     pub(crate) const ENVIRONMENT: u32 = 4;
     pub(crate) const IO: u32 = 5;
     pub(crate) const DECODE: u32 = 6;

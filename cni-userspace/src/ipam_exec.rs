@@ -132,11 +132,14 @@ impl Drop for Group {
     }
 }
 
-/// An answer of 1.1.0's codes that means the verb, since nothing else in our environment can be wrong for it.
+/// An answer that means the verb, since nothing else in our environment can be wrong for it: an older plugin refuses the version, the
+/// command, or (Debian's host-local 1.1.1) the container's id, which these verbs have none of.
 fn refuses_verb(error: &EngineError) -> bool {
     let cause = std::error::Error::source(error);
     let theirs = cause.and_then(|cause| cause.downcast_ref::<CniError>());
-    theirs.is_some_and(|theirs| matches!(theirs.code, code::VERSION | code::ENVIRONMENT))
+    theirs.is_some_and(|theirs| {
+        matches!(theirs.code, code::VERSION | code::UNKNOWN_CONTAINER | code::ENVIRONMENT)
+    })
 }
 
 fn find(kind: &str, path: &str) -> Result<PathBuf, String> {

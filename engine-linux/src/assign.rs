@@ -1,7 +1,11 @@
 //! Addresses and routes of an interface, and what makes them known.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
+use ipnet::Ipv6Net;
 use kernel_links::{Change, Error, Family, InterfaceSysctl, Link, Netlink, Route as KernelRoute};
 use nix::errno::Errno;
 use userspace_core::{
@@ -25,6 +29,7 @@ pub(crate) async fn run(
     routes: &[Route],
 ) -> Result<(), EngineError> {
     prepare(cx, place, link, addresses).await?;
+    let inside = place.netns.is_some();
     let wanted = kernel_routes(addresses, routes);
     let doing = || format!("give {:?} its addresses and routes", link.name);
     let set = async {
@@ -35,21 +40,34 @@ pub(crate) async fn run(
                 tolerate(netlink.delete_route(link.index, old).await, Errno::ESRCH)?;
             }
         }
-        set_addresses(netlink, link, addresses).await?;
-        fault::point("before routes")?;
+        fault::point(if inside { "before container addresses" } else { "before host addresses" })?;
+        set_addresses(netlink, link, &all_addresses(addresses, inside)).await?;
+        fault::point(if inside { "after container addresses" } else { "after host addresses" })?;
+        fault::point(if inside { "before container routes" } else { "before host routes" })?;
         for route in &wanted {
             let has_it = |old: &KernelRoute| old.ours && is_same(route, old);
             if !present.iter().any(has_it) {
                 netlink.add_route(link.index, route).await.map_err(error::of)?;
             }
         }
-        fault::point("after routes")
+        fault::point(if inside { "after container routes" } else { "after host routes" })
     };
     cx.bound(doing, set).await?;
-    if place.netns.is_some() && !addresses.is_empty() {
+    if inside && !addresses.is_empty() {
         announce(cx, place, link).await?;
     }
     Ok(())
+}
+
+/// The host's end of a routed pair gets a link-local address that can be used at once: the kernel's own is looked for duplicates first,
+/// and until then no neighbour is asked for.
+fn all_addresses(wanted: &[Address], inside: bool) -> Vec<Address> {
+    let mut all = wanted.to_vec();
+    if !inside && wanted.iter().any(|address| address.ip.addr().is_ipv6()) {
+        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+        all.extend(Ipv6Net::new(link_local, 64).map(|net| Address { ip: net.into(), gateway: None }));
+    }
+    all
 }
 
 async fn set_addresses(netlink: &Netlink, link: &Link, wanted: &[Address]) -> Result<(), EngineError> {
@@ -65,13 +83,12 @@ async fn set_addresses(netlink: &Netlink, link: &Link, wanted: &[Address]) -> Re
         let gone = netlink.delete_address(link.index, old.ip).await;
         tolerate(gone, Errno::EADDRNOTAVAIL)?;
     }
-    fault::point("before addresses")?;
     for address in wanted {
         if !present.iter().any(|old| old.ip == address.ip) {
             netlink.add_address(link.index, address.ip).await.map_err(error::of)?;
         }
     }
-    fault::point("after addresses")
+    Ok(())
 }
 
 fn tolerate(done: Result<(), Error>, absent: Errno) -> Result<(), EngineError> {

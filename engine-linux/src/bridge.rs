@@ -5,7 +5,7 @@ use userspace_core::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
     fault,
-    owner::{OwnerTag, network_mark},
+    owner::{OwnerTag, marks_network, network_mark},
 };
 
 use crate::{
@@ -86,34 +86,26 @@ async fn create(cx: Cx, place: &Place, port: &Link, tag: &OwnerTag, name: &str) 
     fault::point("after name bridge")
 }
 
-/// Removes the bridge of a port that is about to go, when it was made by the port's instance and has no other port; and what a
-/// kill in [`create`] left of one. The port goes after it: as long as it is there, a repeated removal comes here again.
-pub(crate) async fn tidy(cx: Cx, place: &Place, port: &Link, tag: &OwnerTag) -> Result<(), EngineError> {
-    if let Some(index) = port.master {
-        let look = async { place.netlink.link_by_index(index).await.map_err(error::of) };
-        let bridge = cx.bound(|| format!("look up the bridge {index}"), look).await?;
-        let mark = network_mark(tag.instance());
-        let ours = |bridge: &Link| match bridge.alias.as_deref() {
-            Some(alias) => alias == mark,
-            None => bridge.name == unfinished_name(tag),
-        };
-        if let Some(bridge) = bridge.filter(ours) {
-            remove_unless_shared(cx, place, &bridge, port).await?;
-        }
-        return Ok(());
+/// Removes the bridge of that name when the owner's instance made it and it has no port; and what a kill in [`create`] left of one.
+pub(crate) async fn prune(cx: Cx, place: &Place, tag: &OwnerTag, name: &str) -> Result<(), EngineError> {
+    let marked = |bridge: &Link| {
+        let mark = bridge.alias.as_deref().unwrap_or_default();
+        marks_network(mark, tag.instance())
+    };
+    if let Some(bridge) = place.link(cx, name).await?.filter(marked) {
+        remove_if_empty(cx, place, &bridge).await?;
     }
-    match place.link(cx, &unfinished_name(tag)).await? {
-        Some(link) if link.alias.is_none() && link.kind.as_deref() == Some("bridge") => {
-            remove_unless_shared(cx, place, &link, port).await
-        }
-        _ => Ok(()),
+    let unmarked = |link: &Link| link.alias.is_none() && link.kind.as_deref() == Some("bridge");
+    match place.link(cx, &unfinished_name(tag)).await?.filter(unmarked) {
+        Some(unfinished) => remove_if_empty(cx, place, &unfinished).await,
+        None => Ok(()),
     }
 }
 
-async fn remove_unless_shared(cx: Cx, place: &Place, bridge: &Link, port: &Link) -> Result<(), EngineError> {
+async fn remove_if_empty(cx: Cx, place: &Place, bridge: &Link) -> Result<(), EngineError> {
     let doing = format!("remove the bridge {:?}", bridge.name);
     let list = async { place.netlink.ports(bridge.index).await.map_err(error::of) };
-    if cx.bound(|| doing.clone(), list).await?.iter().any(|other| other.index != port.index) {
+    if !cx.bound(|| doing, list).await?.is_empty() {
         return Ok(());
     }
     fault::point("before remove bridge")?;

@@ -77,7 +77,8 @@ pub(crate) async fn finish(
     };
     cx.bound(|| doing, set).await?;
     fault::point("after name and mark")?;
-    Ok(Link { name: end.name.to_string(), alias: Some(alias(mark)), up: true, ..link })
+    let mac = mac.or(link.mac);
+    Ok(Link { name: end.name.to_string(), alias: Some(alias(mark)), up: true, mac, ..link })
 }
 
 /// What [`finish`] sets.

@@ -13,7 +13,7 @@ use userspace_core::{
 };
 
 use crate::{
-    container_end, error,
+    bridge, container_end, error,
     interface::LinuxInterface,
     macvlan,
     place::{Owner as LinkOwner, Place, derived_name, is_marked, is_ours, owner_of},
@@ -104,10 +104,10 @@ impl Engine for LinuxEngine {
         if kind != InterfaceKind::Veth && *network != Network::None {
             return unsupported(format!("join a {kind} to a network (on linux it takes none)"));
         }
-        if let Network::Bridge(bridge) = network
-            && !bridge.vlan.is_untouched()
+        if let Network::Bridge(wanted) = network
+            && !wanted.vlan.is_untouched()
         {
-            return Err(crate::bridge::no_vlan(&bridge.name));
+            return Err(bridge::no_vlan(&wanted.name));
         }
         if spec.bandwidth.is_some() {
             let doing = "limit the bandwidth on linux (chain the plugin \"bandwidth\" instead)";
@@ -177,6 +177,13 @@ impl Engine for LinuxEngine {
             };
             self.interface(place, link, tag)
         }))
+    }
+
+    async fn prune(&self, cx: Cx, owner: &OwnerTag, network: &Network) -> Result<(), EngineError> {
+        match network {
+            Network::Bridge(wanted) => bridge::prune(cx, self.place()?, owner, &wanted.name).await,
+            Network::None | Network::Routed => Ok(()),
+        }
     }
 
     async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError> {

@@ -97,9 +97,6 @@ impl Interface for LinuxInterface {
         let Some(link) = self.now(cx).await? else {
             return Ok(());
         };
-        if self.place.netns.is_none() {
-            bridge::tidy(cx, &self.place, &link, &self.tag).await?;
-        }
         fault::point("before delete")?;
         self.place.delete(cx, &link).await?;
         fault::point("after delete")

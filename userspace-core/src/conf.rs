@@ -171,10 +171,10 @@ pub struct VhostConf {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TapConf {
-    /// The numeric id of the user that may open it. Default: root alone.
+    /// The numeric id of the user that may open it. Default: root, unless there is a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<u32>,
-    /// The numeric id of the group that may open it. Default: none.
+    /// The numeric id of the group that may open it; beside an owner both must fit. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<u32>,
     /// Whether it can be opened once a queue. Default: false.

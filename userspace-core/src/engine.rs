@@ -60,6 +60,9 @@ pub trait Engine: Send + Sync {
         hint: Option<&Hint>,
     ) -> Result<Option<Box<dyn Interface>>, EngineError>;
 
+    /// Removes the network when `owner`'s instance made it and it has no member: the last one may have gone by itself.
+    async fn prune(&self, cx: Cx, owner: &OwnerTag, network: &Network) -> Result<(), EngineError>;
+
     /// Everything here that bears one of our marks, of whatever network and instance. May list all interfaces.
     async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError>;
 }
@@ -79,7 +82,7 @@ pub trait Interface: Send + Sync {
     /// Gives it the addresses and routes. What was set here before and is no longer wanted goes; what others set stays.
     async fn assign(&self, cx: Cx, addresses: &[Address], routes: &[Route]) -> Result<(), EngineError>;
 
-    /// Removes it, and its network when that is ours and has no other member. Absence is success.
+    /// Removes it; its network stays, for [`Engine::prune`]. Absence is success.
     async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError>;
 }
 

@@ -89,6 +89,8 @@ impl<'de> Deserializer<'de> for Reader {
     ) -> Result<V::Value, Error> {
         let value = match self.value {
             Value::Object(map) => Value::Object(canonical(map, fields, self.strict)?),
+            // Serde would fill the fields in their order.
+            Value::Array(_) => return Err(Error::custom("invalid type: sequence, expected an object")),
             other => other,
         };
         Reader { value, ..self }.deserialize_any(visitor)

@@ -1,8 +1,8 @@
 //! The order of steps, for every engine the same.
 //!
 //! ```text
-//! add     lock, refuse | record, ensure, join, IPAM, record, assign, publish      a failure behind the bar is undone
-//! detach  lock | withdraw, remove, IPAM release, forget the record                every step runs, whatever failed before
+//! add     lock, refuse | record, ensure, join, IPAM, record, assign, publish    a failure behind the bar is undone
+//! detach  lock | withdraw, remove, prune the network, IPAM release, forget      every step runs, whatever failed before
 //! check   observe the halves, compare with the record; IPAM check
 //! gc      detach what is recorded or marked, of this network and instance, and not listed as valid
 //! repair  for each record: ensure, join, assign again

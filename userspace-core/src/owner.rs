@@ -21,9 +21,12 @@ const PREFIX: &str = "uscni1-";
 pub struct InstanceId(u16);
 
 impl InstanceId {
+    /// Whichever: for looking things up when the state directory is lost. No installation has it.
+    pub const ANY: Self = Self(0);
+
     /// An id from a random number.
     pub fn new(random: u16) -> Self {
-        Self(random)
+        Self(random.max(1))
     }
 }
 
@@ -96,7 +99,10 @@ impl OwnerTag {
 
     /// `digits` hex digits (at most 32) that stand for this attachment, for names that the vswitch keeps short.
     pub fn digits(&self, digits: usize) -> String {
-        let mut all = hex_text(&self.attachment);
+        // The network counts from the first digit on: one container may have one interface name on two networks.
+        let mut mixed = self.attachment;
+        mixed.iter_mut().zip(self.network).for_each(|(byte, network)| *byte ^= network);
+        let mut all = hex_text(&mixed);
         all.push_str(&hex_text(&self.network));
         all.truncate(digits);
         all
@@ -104,8 +110,8 @@ impl OwnerTag {
 
     /// A locally administered unicast MAC address that is the same whenever this attachment is made again.
     pub fn mac_bytes(&self) -> [u8; 6] {
-        let [a, b, c, d, e, ..] = self.attachment;
-        [0x02, a ^ self.network[0], b, c, d, e]
+        let [.., a, b, c, d, e] = self.attachment;
+        [0x02, a ^ self.network[0], b ^ self.network[1], c, d, e]
     }
 }
 
@@ -248,6 +254,15 @@ pub fn network_mark(instance: InstanceId) -> String {
     format!("{PREFIX}network-{instance}")
 }
 
+/// Whether `mark` is that of a network that `instance` made; of any, for [`InstanceId::ANY`].
+pub fn marks_network(mark: &str, instance: InstanceId) -> bool {
+    let made_by = mark.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix("network-"));
+    match made_by.map(str::parse::<InstanceId>) {
+        Some(Ok(maker)) => instance == InstanceId::ANY || maker == instance,
+        _ => false,
+    }
+}
+
 fn network_hash(name: &str) -> [u8; 6] {
     digest(&[name])
 }
@@ -317,6 +332,7 @@ mod tests {
             owner("net2", "c1", "net1"),
         ] {
             assert!(!tag.same_attachment(&other.tag));
+            assert_ne!(tag.digits(13), other.tag.digits(13));
         }
         let elsewhere = Owner::new(owner("net", "c1", "net1").attachment, InstanceId::new(7)).tag;
         assert!(tag.same_attachment(&elsewhere));
@@ -330,6 +346,16 @@ mod tests {
         }
         let edited = format!("{} other c1 net1", owner("net", "c1", "net1").tag);
         assert_eq!(edited.parse::<Mark>().unwrap().attachment, None);
+    }
+
+    #[test]
+    fn a_networks_mark_tells_its_maker() {
+        let (ours, theirs) = (InstanceId::new(7), InstanceId::new(8));
+        let mark = network_mark(ours);
+        assert!(marks_network(&mark, ours) && marks_network(&mark, InstanceId::ANY));
+        assert!(!marks_network(&mark, theirs));
+        assert!(!marks_network("somebody's", InstanceId::ANY));
+        assert_ne!(InstanceId::new(0), InstanceId::ANY);
     }
 
     #[test]

@@ -298,7 +298,8 @@ fn kernel_device(kind: InterfaceKind, end: ContainerEnd, request: &Request) -> R
             let tap = request.host.tap.clone().unwrap_or_default();
             Ok(Device::Tap(Tap {
                 end,
-                owner_uid: tap.owner,
+                // The kernel lets everybody open a tap that has neither an owner nor a group.
+                owner_uid: tap.owner.or(tap.group.is_none().then_some(0)),
                 group_gid: tap.group,
                 multi_queue: tap.multi_queue.unwrap_or(false),
             }))

@@ -185,7 +185,7 @@ impl RecordDir {
 
     fn path(&self, id: &AttachmentId) -> PathBuf {
         // The instance has no part in the name.
-        let digits = OwnerTag::new(id, InstanceId::new(0)).digits(32);
+        let digits = OwnerTag::new(id, InstanceId::ANY).digits(32);
         self.dir().join(format!("{digits}.json"))
     }
 }

@@ -3,7 +3,7 @@
 use engine_linux::LinuxEngine;
 use kernel_links::Change;
 use userspace_core::{
-    engine::{Engine, ErrorKind},
+    engine::{Engine, EngineError, ErrorKind},
     owner::{InstanceId, network_mark},
 };
 
@@ -14,10 +14,13 @@ async fn no_bridge_is_left(world: &World, when: &str) {
     assert_eq!(left, ["lo"], "{when}");
 }
 
-async fn delete(engine: &LinuxEngine) {
-    if let Some(found) = engine.find(cx(), &owner("c1", "net1").tag, None).await.unwrap() {
-        let _ = found.remove(cx()).await;
+/// What DEL asks of the engine, as far as it gets.
+async fn delete(engine: &LinuxEngine) -> Result<(), EngineError> {
+    let tag = owner("c1", "net1").tag;
+    if let Some(found) = engine.find(cx(), &tag, None).await? {
+        found.remove(cx()).await?;
     }
+    engine.prune(cx(), &tag, &bridge("br7")).await
 }
 
 #[test]
@@ -28,9 +31,10 @@ fn it_goes_with_the_last_member_only() {
         let two = engine.ensure(cx(), &owner("c1", "net2"), &world.veth("net2")).await.unwrap();
         one.join(cx(), &bridge("br7")).await.unwrap();
         two.join(cx(), &bridge("br7")).await.unwrap();
-        one.remove(cx()).await.unwrap();
+        delete(&engine).await.unwrap();
         assert!(world.link("br7").await.is_some());
         two.remove(cx()).await.unwrap();
+        delete(&engine).await.unwrap();
         no_bridge_is_left(&world, "the last member has left").await;
     });
 }
@@ -42,7 +46,7 @@ fn a_foreign_one_is_joined_and_left_alone() {
         let engine = LinuxEngine::host();
         let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
         made.join(cx(), &bridge("br7")).await.unwrap();
-        made.remove(cx()).await.unwrap();
+        delete(&engine).await.unwrap();
         assert_eq!(world.link("br7").await.unwrap().alias, None);
         let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
         let error = made.join(cx(), &bridge("lo")).await.unwrap_err();
@@ -65,7 +69,7 @@ fn an_interrupted_join_leaves_none_after_del() {
             let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
             fail_at(point);
             made.join(cx(), &bridge("br7")).await.unwrap_err();
-            delete(&engine).await;
+            delete(&engine).await.unwrap();
             no_bridge_is_left(&world, point).await;
         });
     }
@@ -79,8 +83,8 @@ fn an_interrupted_del_leaves_none_after_the_next() {
             let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
             made.join(cx(), &bridge("br7")).await.unwrap();
             fail_at(point);
-            delete(&engine).await;
-            delete(&engine).await;
+            delete(&engine).await.unwrap_err();
+            delete(&engine).await.unwrap();
             no_bridge_is_left(&world, point).await;
         });
     }
@@ -96,7 +100,20 @@ fn one_of_another_instance_is_left_to_it() {
         let engine = LinuxEngine::host();
         let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
         made.join(cx(), &bridge("br7")).await.unwrap();
-        made.remove(cx()).await.unwrap();
+        delete(&engine).await.unwrap();
         assert_eq!(world.link("br7").await.unwrap().alias, Some(theirs));
+    });
+}
+
+#[test]
+fn it_goes_with_a_port_that_has_gone_by_itself() {
+    in_world(|world| async move {
+        let engine = LinuxEngine::host();
+        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        made.join(cx(), &bridge("br7")).await.unwrap();
+        let end = world.inside.link_by_name("net1").await.unwrap().unwrap();
+        world.inside.delete_link(end.index).await.unwrap();
+        delete(&engine).await.unwrap();
+        no_bridge_is_left(&world, "the port went with the container").await;
     });
 }

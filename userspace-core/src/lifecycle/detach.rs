@@ -58,7 +58,7 @@ impl fmt::Display for DetachError {
 /// # Errors
 /// All steps that failed.
 pub async fn detach(world: World<'_>, cx: Cx, target: &Detach<'_>) -> Result<(), DetachError> {
-    let tag = OwnerTag::new(&target.attachment, InstanceId::new(0));
+    let tag = OwnerTag::new(&target.attachment, InstanceId::ANY);
     let _lock = match world.lock(cx, &LockName::attachment(&tag)).await {
         Ok(lock) => Some(lock),
         // A state directory that cannot be used must not keep the rest from going.
@@ -90,6 +90,7 @@ pub(super) async fn detach_locked(
     if !(places.paired && removed == Some(true)) {
         failed.note(remove_container(world, cx, &places).await);
     }
+    failed.note(prune(world, cx, &places).await);
     failed.note(release(cx, target).await);
     if failed.0.is_empty() {
         failed.note(forget(world, target));
@@ -132,7 +133,7 @@ impl Places {
     fn guess(target: &Detach<'_>) -> Self {
         let fallback = target.fallback.clone();
         Self {
-            tag: OwnerTag::new(&target.attachment, InstanceId::new(0)),
+            tag: OwnerTag::new(&target.attachment, InstanceId::ANY),
             host: fallback.host,
             hint: None,
             network: fallback.network,
@@ -161,8 +162,6 @@ async fn remove_host(world: World<'_>, cx: Cx, places: &Places) -> Result<bool, 
         return Ok(false);
     };
     let engine = world.engines.open(at)?;
-    // Under the network's lock, since the last member takes the network along.
-    let _lock = world.lock_network(cx, at, &places.network).await?;
     let found = engine.find(cx, &places.tag, places.hint.as_ref()).await?;
     let Some(interface) = found else {
         return Ok(false);
@@ -189,6 +188,16 @@ async fn remove_container(world: World<'_>, cx: Cx, places: &Places) -> Result<(
     fault::point("before remove container")?;
     gone_is_none(interface.remove(cx).await.map(Some))?;
     fault::point("after remove container")
+}
+
+/// Takes the network away with its last member. Also when the host's half was gone already: a pair goes by itself with its
+/// container, and leaves the bridge behind.
+async fn prune(world: World<'_>, cx: Cx, places: &Places) -> Result<(), EngineError> {
+    let Some(at) = places.host.as_ref().filter(|_| matches!(places.network, Network::Bridge(_))) else {
+        return Ok(());
+    };
+    let _lock = world.lock_network(cx, at, &places.network).await?;
+    world.engines.open(at)?.prune(cx, &places.tag, &places.network).await
 }
 
 async fn release(cx: Cx, target: &Detach<'_>) -> Result<(), EngineError> {

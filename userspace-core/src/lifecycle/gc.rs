@@ -147,10 +147,10 @@ async fn remove_stray(
     let remove = async || {
         let engine = world.engines.open(&stray.at)?;
         let _lock = world.lock_network(cx, &stray.at, &collect.joined).await?;
-        match engine.find(cx, tag, None).await? {
-            Some(interface) => interface.remove(cx).await,
-            None => Ok(()),
+        if let Some(interface) = engine.find(cx, tag, None).await? {
+            interface.remove(cx).await?;
         }
+        engine.prune(cx, tag, &collect.joined).await
     };
     remove().await.map_err(|error| DetachError(vec![error]))
 }

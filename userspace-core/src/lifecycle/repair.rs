@@ -7,6 +7,7 @@ use crate::{
     engine::EngineError,
     id::AttachmentId,
     lock::LockName,
+    owner::{InstanceId, OwnerTag},
     plan::{Container, Part},
     record::Record,
 };
@@ -32,7 +33,7 @@ pub async fn repair(world: World<'_>, cx: Cx) -> Vec<Repaired> {
 }
 
 async fn repair_one(world: World<'_>, cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
-    let tag = crate::owner::OwnerTag::new(id, crate::owner::InstanceId::new(0));
+    let tag = OwnerTag::new(id, InstanceId::ANY);
     let _lock = world.lock(cx, &LockName::attachment(&tag)).await?;
     // A DEL may have come first.
     let Some(mut record) = world.records.load(id) else {

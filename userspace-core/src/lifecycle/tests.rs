@@ -1,3 +1,5 @@
+//! The order of steps over the in-memory vswitch, with a failure at every effect.
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! What requests become, and which are refused with what.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -107,6 +107,9 @@ async fn removed(cx: Cx, subject: &Subject<'_>, made: Box<dyn Interface>) {
     stale.remove(cx).await.expect("removing what is gone");
     assert!(find(cx, subject, &subject.owner, None).await.is_none(), "it is there after its removal");
     let owned = subject.engine.owned(cx).await.expect("owned");
+    let Subject { engine, owner, network, .. } = subject;
+    engine.prune(cx, &owner.tag, network).await.expect("prune the network");
+    engine.prune(cx, &owner.tag, network).await.expect("prune what is gone");
     assert!(owned.iter().all(|owned| owned.tag != subject.owner.tag), "owned still has it");
 }
 

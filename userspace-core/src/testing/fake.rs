@@ -208,6 +208,19 @@ impl Engine for FakeEngine {
         Ok(ours.then(|| self.port(name)))
     }
 
+    async fn prune(&self, _cx: Cx, _owner: &OwnerTag, network: &Network) -> Result<(), EngineError> {
+        let Network::Bridge(bridge) = network else {
+            return Ok(());
+        };
+        self.fake.effect(|world| {
+            let used = world.interfaces.values().any(|port| port.network == *network);
+            if world.networks.get(&bridge.name) == Some(&true) && !used {
+                world.networks.remove(&bridge.name);
+            }
+            Ok(())
+        })
+    }
+
     async fn owned(&self, _cx: Cx) -> Result<Vec<Owned>, EngineError> {
         let model = self.fake.lock();
         let here = model.world.interfaces.iter().filter(|((at, _), _)| *at == self.at);
@@ -282,19 +295,6 @@ impl Interface for FakeInterface {
             if world.interfaces.remove(&key).is_some_and(|port| port.spec.kind() == InterfaceKind::Veth) {
                 world.interfaces.retain(|(_, name), _| *name != key.1);
             }
-            let used = |name: &String| {
-                world
-                    .interfaces
-                    .values()
-                    .any(|port| matches!(&port.network, Network::Bridge(bridge) if bridge.name == *name))
-            };
-            let kept: BTreeMap<_, _> = world
-                .networks
-                .iter()
-                .filter(|(name, ours)| !**ours || used(name))
-                .map(|(name, ours)| (name.clone(), *ours))
-                .collect();
-            world.networks = kept;
             Ok(())
         })
     }

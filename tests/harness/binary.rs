@@ -1,0 +1,65 @@
+//! Builds the binaries under test, once a test process, each by a `cargo build` of its own: features that the tests' own
+//! dependencies switch on must not leak into them.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+/// The plugin as it is built for use.
+pub fn plugin() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    built(BUILT.get_or_init(|| build(&target(), &[])))
+}
+
+/// The plugin with points at which it can be made to fail or die.
+pub fn plugin_with_failpoints() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    built(BUILT.get_or_init(|| build(&target().join("failpoints"), &["--features", "failpoints"])))
+}
+
+fn built(path: &'static Option<PathBuf>) -> &'static Path {
+    path.as_deref().expect("cargo build of cni-userspace failed, see its messages on standard error")
+}
+
+/// The workspace's directory.
+pub fn root() -> &'static Path {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        tests.parent().expect("tests is in the workspace").to_owned()
+    })
+}
+
+fn target() -> PathBuf {
+    let chosen = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    root().join(chosen.unwrap_or_else(|| "target".into()))
+}
+
+/// The binary, or none when it does not compile: cargo has then told why, once.
+fn build(target: &Path, features: &[&str]) -> Option<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root())
+        .args(["build", "--quiet", "--package", "cni-userspace"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .arg("--target-dir")
+        .arg(target)
+        .args(features)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("run cargo");
+    if !output.status.success() {
+        return None;
+    }
+    let messages = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
+    let executable = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    Some(executable.expect("cargo names the binary that it built"))
+}

@@ -1,0 +1,29 @@
+//! What the integration tests stand on: the real binary, run in network namespaces that belong to one test, and the world around
+//! it as a value that can be compared.
+//!
+//! Knows the plugin by its files and its protocol only, as a container runtime does. Everything that is made is removed when its
+//! owner is dropped, also while a failed test unwinds.
+
+mod binary;
+mod call;
+mod config;
+mod host;
+mod ipam;
+mod need;
+mod netns;
+mod traffic;
+mod wait;
+mod world;
+
+pub use self::{
+    binary::{plugin, plugin_with_failpoints, root},
+    call::{Call, Output},
+    config::{merged, with},
+    host::{Container, Host},
+    ipam::StandIn,
+    need::all_there,
+    netns::Netns,
+    traffic::{ping, transfer},
+    wait::{Finished, install, run, until},
+    world::{World, assert_same},
+};
