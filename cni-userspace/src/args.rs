@@ -98,9 +98,10 @@ pub(crate) fn overrides(conf: &NetConf, args: &CniArgs) -> Outcome<(Overrides, A
     ];
     let overrides = Overrides {
         mac: first_mac(mac)?,
-        bandwidth: runtime.bandwidth.map(|limits| Bandwidth {
-            ingress: rate(limits.ingress_rate, limits.ingress_burst),
-            egress: rate(limits.egress_rate, limits.egress_burst),
+        bandwidth: runtime.bandwidth.and_then(|limits| {
+            let ingress = rate(limits.ingress_rate, limits.ingress_burst);
+            let egress = rate(limits.egress_rate, limits.egress_burst);
+            (ingress.is_some() || egress.is_some()).then_some(Bandwidth { ingress, egress })
         }),
     };
     Ok((overrides, addresses(ips)?))

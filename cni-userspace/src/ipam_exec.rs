@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{ExitStatus, Stdio},
 };
 
 use async_trait::async_trait;
@@ -14,7 +14,11 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use tokio::{io::AsyncWriteExt, process::Command as Process};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::Command as Process,
+};
 use userspace_core::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
@@ -28,11 +32,13 @@ use crate::{
     result,
 };
 
+/// A result is a few kilobytes.
+const MAX_ANSWER: u64 = 1 << 20;
+
 /// An IPAM plugin.
 pub(crate) struct ExecIpam {
     kind: String,
     path: Result<PathBuf, String>,
-    env: BTreeMap<String, String>,
     config: Vec<u8>,
 }
 
@@ -42,14 +48,14 @@ impl ExecIpam {
         Self {
             kind: kind.to_owned(),
             path: find(kind, env.get("CNI_PATH").map(String::as_str).unwrap_or_default()),
-            env: env.clone(),
             config: config.to_vec(),
         }
     }
 
-    /// Whether the plugin is there, asked before anything is made.
-    pub(crate) fn installed(&self) -> Result<(), EngineError> {
-        self.executable().map(drop)
+    /// The plugin that the configuration `config` names, if it does.
+    pub(crate) fn of_config(config: &Value, env: &BTreeMap<String, String>) -> Option<Self> {
+        let kind = config.get("ipam")?.get("type")?.as_str().filter(|kind| !kind.is_empty())?;
+        Some(Self::new(kind, env, config.to_string().as_bytes()))
     }
 
     fn executable(&self) -> Result<&Path, EngineError> {
@@ -76,9 +82,8 @@ impl ExecIpam {
         let doing = || format!("run the IPAM plugin {:?} ({command})", self.kind);
         let failed = |error: std::io::Error| EngineError::new(ErrorKind::Io, doing()).because(error);
         let mut process = Process::new(self.executable()?);
+        // The environment is inherited, byte for byte.
         process
-            .env_clear()
-            .envs(&self.env)
             .env("CNI_COMMAND", command.as_str())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -96,20 +101,35 @@ impl ExecIpam {
             // Beside the reading, so that neither end waits for the other. A plugin may answer without reading.
             tokio::spawn(async move { stdin.write_all(&config).await });
         }
-        let output = cx.bound(doing, async { child.wait_with_output().await.map_err(failed) }).await?;
+        let stdout = child.stdout.take();
+        let talk = async {
+            let mut answer = Vec::new();
+            if let Some(stdout) = stdout {
+                stdout.take(MAX_ANSWER + 1).read_to_end(&mut answer).await.map_err(failed)?;
+            }
+            if answer.len() as u64 > MAX_ANSWER {
+                let doing = format!(
+                    "read the answer of the IPAM plugin {:?} (more than {MAX_ANSWER} bytes)",
+                    self.kind
+                );
+                return Err(EngineError::new(ErrorKind::Protocol, doing));
+            }
+            Ok((child.wait().await.map_err(failed)?, answer))
+        };
+        let (status, answer) = cx.bound(doing, talk).await?;
         group.has_ended();
-        self.answer(command, output)
+        self.answer(command, status, answer)
     }
 
-    fn answer(&self, command: Command, output: Output) -> Result<Vec<u8>, EngineError> {
-        if output.status.success() {
-            return Ok(output.stdout);
+    fn answer(&self, command: Command, status: ExitStatus, stdout: Vec<u8>) -> Result<Vec<u8>, EngineError> {
+        if status.success() {
+            return Ok(stdout);
         }
         let doing = format!("run the IPAM plugin {:?} ({command})", self.kind);
-        let theirs = error::parse(&output.stdout).unwrap_or_else(|| {
-            let text = String::from_utf8_lossy(&output.stdout);
+        let theirs = error::parse(&stdout).unwrap_or_else(|| {
+            let text = String::from_utf8_lossy(&stdout);
             let text: String = text.trim().chars().take(200).collect();
-            CniError::new(code::INTERNAL, format!("{} and printed {text:?}", output.status))
+            CniError::new(code::INTERNAL, format!("{status} and printed {text:?}"))
         });
         Err(EngineError::new(ErrorKind::Protocol, doing).because(theirs))
     }
@@ -157,6 +177,10 @@ fn find(kind: &str, path: &str) -> Result<PathBuf, String> {
 
 #[async_trait]
 impl Ipam for ExecIpam {
+    fn installed(&self) -> Result<(), EngineError> {
+        self.executable().map(drop)
+    }
+
     async fn allocate(&self, cx: Cx, id: &AttachmentId) -> Result<Allocation, EngineError> {
         let stdout = self.run(cx, Command::Add, Some(id)).await?;
         let invalid = |reason: String| {

@@ -8,6 +8,7 @@ use std::{
     sync::Mutex,
 };
 
+use nix::fcntl::OFlag;
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::fmt;
 
@@ -58,7 +59,8 @@ fn level(name: Option<&str>) -> (Level, Option<&str>) {
 
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600);
+    // A FIFO that nobody reads must not block.
+    options.append(true).create(true).mode(0o600).custom_flags(OFlag::O_NONBLOCK.bits());
     options.open(path)
 }
 

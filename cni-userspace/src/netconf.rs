@@ -152,18 +152,15 @@ pub fn parse(value: Value) -> Result<NetConf, InvalidValue> {
     json::from_value(value)
 }
 
-/// Reads what can be read of a configuration: what ADD would refuse must still detach.
-pub(crate) fn parse_leniently(value: Value) -> NetConf {
+/// Reads what can be read of a configuration, and tells what is wrong with the rest: what ADD would refuse must still detach.
+pub(crate) fn parse_leniently(value: Value) -> (NetConf, Option<String>) {
     let Value::Object(map) = value else {
-        return NetConf::default();
+        return (NetConf::default(), None);
     };
-    let whole = parse(Value::Object(map.clone()));
-    let error = match whole {
-        Ok(conf) => return conf,
-        Err(error) => error,
+    let wrong = match parse(Value::Object(map.clone())) {
+        Ok(conf) => return (conf, None),
+        Err(error) => userspace_core::engine::chain(&error),
     };
-    let reason = userspace_core::engine::chain(&error);
-    tracing::warn!(reason, "the configuration has errors; going on with the rest");
     let fits = |key: &String, value: &Value| {
         let one = [(key.clone(), value.clone())].into_iter().collect();
         parse(Value::Object(one)).is_ok()
@@ -182,7 +179,7 @@ pub(crate) fn parse_leniently(value: Value) -> NetConf {
             rest.insert(key.clone(), Value::Object(parts));
         }
     }
-    parse(Value::Object(rest)).unwrap_or_default()
+    (parse(Value::Object(rest)).unwrap_or_default(), Some(wrong))
 }
 
 #[cfg(test)]
@@ -219,6 +216,7 @@ mod tests {
                 json!({"host": {"memif": {"roles": "x"}}}),
                 "\"host.memif\": unknown key \"roles\", did you mean \"role\"?",
             ),
+            (json!({"host": {"memif": {"secret": 12345}}}), "\"host.memif.secret\": is not a string"),
         ] {
             assert_eq!(chain(&parse(value).unwrap_err()), expected);
         }
@@ -226,13 +224,14 @@ mod tests {
 
     #[test]
     fn what_fits_is_kept_when_the_rest_does_not() {
-        let conf = parse_leniently(json!({"name": "n", "stateDir": "/s", "timeoutSeconds": "soon",
+        let (conf, wrong) = parse_leniently(json!({"name": "n", "stateDir": "/s", "timeoutSeconds": "soon",
             "host": {"engine": "linux", "iftype": "veth", "mtu": "big", "typo": 1, "bridge": {"bridgeName": "b"}}}));
         assert_eq!(conf.name.as_deref(), Some("n"));
         assert_eq!(conf.state_dir(), PathBuf::from("/s"));
         let host = conf.host();
         assert!(host.engine.is_some() && host.iftype.is_some() && host.mtu.is_none());
         assert_eq!(host.bridge.unwrap().bridge_name.as_deref(), Some("b"));
-        assert!(parse_leniently(json!([])).name.is_none());
+        assert!(wrong.is_some());
+        assert!(parse_leniently(json!([])).0.name.is_none());
     }
 }

@@ -85,9 +85,12 @@ impl Call {
         let conf = match command {
             Command::Del => {
                 // What is wrong with the configuration is told in the log, which is set up from what is right with it.
-                let quiet = netconf::parse(value.clone()).unwrap_or_default();
-                log::init(&quiet);
-                netconf::parse_leniently(value.clone())
+                let (conf, wrong) = netconf::parse_leniently(value.clone());
+                log::init(&conf);
+                if let Some(reason) = wrong {
+                    tracing::warn!(reason, "the configuration has errors; going on with the rest");
+                }
+                conf
             }
             _ => {
                 let conf = netconf::parse(value.clone()).map_err(|error| late(error.into()))?;
@@ -215,9 +218,13 @@ fn decode(text: &[u8]) -> Outcome<Value> {
 /// The configuration's version, if it is served and knows the verb.
 fn version_of(command: Command, value: &Value) -> Outcome<Version> {
     let known = ALL.map(Version::as_str).join(", ");
-    let text = match value.get("cniVersion") {
+    let given =
+        value.as_object().and_then(|map| map.iter().find(|(key, _)| key.eq_ignore_ascii_case("cniVersion")));
+    let text = match given.map(|(_, value)| value) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.as_str()),
+        // What ADD would refuse must still detach.
+        Some(_) if command == Command::Del => None,
         Some(other) => {
             let msg = format!("configuration: \"cniVersion\": {other} is not a string");
             return Err(CniError::new(code::CONFIG, msg));

@@ -63,8 +63,9 @@ pub(crate) async fn run(
 /// and until then no neighbour is asked for.
 fn all_addresses(wanted: &[Address], inside: bool) -> Vec<Address> {
     let mut all = wanted.to_vec();
-    if !inside && wanted.iter().any(|address| address.ip.addr().is_ipv6()) {
-        let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    let link_local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    let has_it = wanted.iter().any(|address| address.ip.addr() == IpAddr::from(link_local));
+    if !inside && !has_it && wanted.iter().any(|address| address.ip.addr().is_ipv6()) {
         all.extend(Ipv6Net::new(link_local, 64).map(|net| Address { ip: net.into(), gateway: None }));
     }
     all

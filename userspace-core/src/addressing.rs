@@ -54,16 +54,19 @@ fn routed(allocation: &Allocation) -> Result<(Assignment, Assignment), EngineErr
             EngineError::new(ErrorKind::Invalid, doing)
         })?;
         let own = IpNet::from(address.ip.addr());
-        host.addresses.push(Address { ip: IpNet::from(gateway), gateway: None });
+        let near = Address { ip: IpNet::from(gateway), gateway: None };
+        if !host.addresses.contains(&near) {
+            host.addresses.push(near);
+            container.routes.push(on_link(near.ip));
+        }
         host.routes.push(on_link(own));
         container.addresses.push(Address { ip: own, gateway: Some(gateway) });
-        container.routes.push(on_link(IpNet::from(gateway)));
         let subnet = address.ip.trunc();
-        if subnet != own {
-            container.routes.push(Route::new(subnet, Some(gateway)));
+        let through = Route::new(subnet, Some(gateway));
+        if subnet != own && !container.routes.contains(&through) {
+            container.routes.push(through);
         }
     }
-    host.addresses.dedup();
     container.routes.extend(with_gateways(&allocation.routes, &allocation.ips));
     Ok((host, container))
 }

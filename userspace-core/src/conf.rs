@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     addr::MacAddr,
-    spec::{MacvlanMode, MemifMode, MemifRole, SocketMode, VlanMode},
+    spec::{MacvlanMode, MemifMode, MemifRole, Secret, SocketMode, VlanMode},
 };
 
 /// The host's or the container's half of an attachment.
@@ -126,7 +126,8 @@ pub struct MemifConf {
     pub buffer_size: Option<u16>,
     /// A secret that both ends must know, at most 23 characters. Never logged or published in an annotation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub secret: Option<Secret>,
     /// Copies packets even where they could stay in place. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_zero_copy: Option<bool>,

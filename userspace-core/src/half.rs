@@ -1,6 +1,6 @@
 //! The container's half as a document: what the host hands over and the container app reads.
 //!
-//! Its shape is that of the Go plugins, so that their readers go on working; ours is beside it. [`legacy`] alone knows that
+//! Its shape is that of the Go plugins, so that their readers go on working; ours is beside it. `half/legacy.rs` alone knows that
 //! shape. Described in docs/container-half.md, with an example in tests/golden/container-half.json.
 
 use std::fmt;

@@ -13,6 +13,14 @@ use crate::{
 /// Gives addresses to attachments and takes them back.
 #[async_trait]
 pub trait Ipam: Send + Sync {
+    /// Whether it can be asked at all. Changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::engine::ErrorKind::Invalid) when it is not there.
+    fn installed(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     /// Addresses, routes and name servers for the attachment.
     async fn allocate(&self, cx: Cx, id: &AttachmentId) -> Result<Allocation, EngineError>;
 

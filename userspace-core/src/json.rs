@@ -44,8 +44,13 @@ impl fmt::Display for InvalidValue {
 /// Names the path of the key that does not fit, and the value.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, InvalidValue> {
     let reader = Reader { value, strict: false };
-    serde_path_to_error::deserialize(reader)
-        .map_err(|error| InvalidValue { key: error.path().to_string(), source: error.into_inner() })
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        let key = error.path().to_string();
+        // The text of an error has the value in it.
+        let is_secret = key.ends_with("secret");
+        let source = if is_secret { Error::custom("is not a string") } else { error.into_inner() };
+        InvalidValue { key, source }
+    })
 }
 
 struct Reader {

@@ -14,7 +14,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, fcntl},
+    fcntl::{FcntlArg, FdFlag, fcntl},
     libc,
 };
 use sha2::{Digest, Sha256};
@@ -69,6 +69,9 @@ impl Lock {
             EngineError::new(ErrorKind::Io, format!("open the lock file {path:?}")).because(error)
         };
         let file = open(&path).map_err(failed)?;
+        // A child inherits it, and so an IPAM plugin keeps the lock when this process is killed: a DEL then waits for its end, or the
+        // plugin would write its lease after that DEL had looked for one.
+        fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| failed(errno.into()))?;
         let mut pause = Duration::from_micros(200);
         while !try_lock(&file, name.offset()).map_err(|errno| failed(errno.into()))? {
             if cx.remaining() < pause {

@@ -2,11 +2,12 @@
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
+use nix::fcntl::OFlag;
 use nix::sys::statfs::{FsType, NSFS_MAGIC, PROC_SUPER_MAGIC, fstatfs};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,8 @@ impl NetnsRef {
     /// # Errors
     /// What opening it answered; [`io::ErrorKind::InvalidInput`] when the path is no namespace.
     pub fn inspect(path: &Path) -> io::Result<Self> {
-        let file = fs::File::open(path)?;
+        // Whatever is there instead, a FIFO too, must not block.
+        let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
         let kind = fstatfs(&file)?.filesystem_type();
         if !is_namespace(kind) {
             let reason = "is not a network namespace";

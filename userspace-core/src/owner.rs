@@ -40,10 +40,8 @@ impl FromStr for InstanceId {
     type Err = NotAMark;
 
     fn from_str(text: &str) -> Result<Self, NotAMark> {
-        match hex::<2>(text) {
-            Some(bytes) => Ok(Self(u16::from_be_bytes(bytes))),
-            None => Err(NotAMark),
-        }
+        let id = hex::<2>(text).map(u16::from_be_bytes).filter(|id| *id != Self::ANY.0);
+        id.map(Self).ok_or(NotAMark)
     }
 }
 
@@ -111,7 +109,10 @@ impl OwnerTag {
     /// A locally administered unicast MAC address that is the same whenever this attachment is made again.
     pub fn mac_bytes(&self) -> [u8; 6] {
         let [.., a, b, c, d, e] = self.attachment;
-        [0x02, a ^ self.network[0], b ^ self.network[1], c, d, e]
+        let [n, m, ..] = self.network;
+        // Container ids can be the same on many hosts; their installations are not.
+        let [i, j] = self.instance.0.to_be_bytes();
+        [0x02, a ^ n, b ^ m, c ^ i, d ^ j, e]
     }
 }
 

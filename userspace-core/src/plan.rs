@@ -383,7 +383,10 @@ fn refuse_on_linux(spec: &InterfaceSpec, network: &Network, host: &HalfConf) -> 
     }
     if let Some(bandwidth) = spec.bandwidth {
         let reason = "linux has no rate limits of its own: chain the plugin \"bandwidth\" behind this one";
-        return Err(Refusal::of("bandwidth", format!("{bandwidth:?}"), reason));
+        let rate = |limit: Option<Rate>| limit.map_or(0, |rate| rate.bits_per_second);
+        let value =
+            format!("ingress {} bit/s, egress {} bit/s", rate(bandwidth.ingress), rate(bandwidth.egress));
+        return Err(Refusal::of("bandwidth", value, reason));
     }
     Ok(())
 }

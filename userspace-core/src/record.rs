@@ -73,22 +73,26 @@ impl RecordDir {
         &self.state
     }
 
-    /// This installation's id: kept in the file `instance`, drawn when there is none.
+    /// This installation's id: kept in the file `instance`. When that is lost or broken, the id of any record, or a new one.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] when the file can neither be read nor made.
     pub fn instance(&self) -> Result<InstanceId, EngineError> {
         let path = self.state.join("instance");
-        let failed = |error| io_error("read the instance id", &path, error);
-        match fs::read_to_string(&path) {
-            Ok(text) => text.trim_end().parse().map_err(|error| {
-                EngineError::new(ErrorKind::Io, format!("read the instance id {path:?}")).because(error)
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.draw_instance(&path).map_err(failed)
-            }
-            Err(error) => Err(failed(error)),
+        let failed = |error| io_error("keep the instance id in", &path, error);
+        let broken = match fs::read_to_string(&path) {
+            Ok(text) => match text.trim_end().parse() {
+                Ok(id) => return Ok(id),
+                Err(_) => true,
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(failed(error)),
+        };
+        if broken {
+            tracing::warn!(?path, "the instance id is broken and is made again");
+            fs::remove_file(&path).map_err(failed)?;
         }
+        self.draw_instance(&path).map_err(failed)
     }
 
     /// Whoever links its file into place first decides; the others read that one.
@@ -96,9 +100,13 @@ impl RecordDir {
         make_dir(&self.state)?;
         let mut random = [0; 2];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
-        let id = InstanceId::new(u16::from_ne_bytes(random));
+        let recorded = self.all().first().map(|record| record.plan.owner.tag.instance());
+        let id = recorded.unwrap_or(InstanceId::new(u16::from_ne_bytes(random)));
         let draft = self.state.join(format!("instance.{}", std::process::id()));
-        fs::write(&draft, format!("{id}\n"))?;
+        let mut file = File::create(&draft)?;
+        file.write_all(format!("{id}\n").as_bytes())?;
+        // Once in the life of an installation: a loss of power must not leave an empty file.
+        file.sync_all()?;
         let linked = fs::hard_link(&draft, path);
         fs::remove_file(&draft)?;
         match linked {
@@ -264,11 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_instance_is_that_of_the_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = RecordDir::new(dir.path());
+        records.save(&Record::new(plans::memif("c1", "net1"), json!({}))).unwrap();
+        assert_eq!(records.instance().unwrap(), plans::instance());
+    }
+
+    #[test]
     fn the_instance_is_drawn_once() {
         let dir = tempfile::tempdir().unwrap();
         let records = RecordDir::new(dir.path().join("a/b"));
         let drawn = records.instance().unwrap();
         assert_eq!(records.instance().unwrap(), drawn);
+        for broken in ["", "0000", "xyz"] {
+            fs::write(records.state_dir().join("instance"), broken).unwrap();
+            let again = records.instance().unwrap();
+            assert_eq!(records.instance().unwrap(), again, "{broken:?}");
+        }
         assert_eq!(fs::read_dir(records.state_dir()).unwrap().count(), 1);
     }
 }

@@ -122,7 +122,7 @@ fn merge(previous: CniResult, added: Added, is_kernel: bool, call: &Call) -> Out
     result.routes.extend(added.allocation.routes);
     if !added.allocation.dns.is_empty() {
         result.dns = added.allocation.dns;
-    } else if let Some(dns) = &call.conf.dns {
+    } else if let Some(dns) = call.conf.dns.as_ref().filter(|dns| !dns.is_empty()) {
         result.dns = dns.clone();
     }
     Ok(result)

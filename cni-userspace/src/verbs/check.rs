@@ -43,11 +43,10 @@ fn expected(call: &Call) -> Outcome<Expected> {
     };
     let interface = &result.interfaces[index];
     let on_it = result.ips.iter().filter(|ip| ip.interface.is_some_and(|i| i as usize == index));
-    Ok(Expected {
-        mac: interface.mac.parse().ok(),
-        mtu_bytes: interface.mtu,
-        ips: Some(on_it.map(|ip| ip.address).collect()),
-    })
+    let ips: Vec<_> = on_it.map(|ip| ip.address).collect();
+    // The index is optional: without one the record knows better.
+    let told = result.ips.iter().any(|ip| ip.interface.is_some());
+    Ok(Expected { mac: interface.mac.parse().ok(), mtu_bytes: interface.mtu, ips: told.then_some(ips) })
 }
 
 fn short(value: &Value) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use userspace_core::{
     conf::{BridgeConf, EngineName, HalfConf, NetType},
+    id::{AttachmentId, InterfaceName},
     ipam::Ipam,
     lifecycle::{self, Detach, Fallback},
     netns::NetnsRef,
@@ -11,18 +12,26 @@ use userspace_core::{
 };
 
 use super::Call;
-use crate::{Outcome, error::CniError};
+use crate::{Outcome, error::CniError, ipam_exec::ExecIpam};
 
 pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
-    let ipam = call.ipam();
-    let target = Detach {
-        attachment: call.attachment()?,
-        ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam),
-        fallback: fallback(call)?,
-    };
+    let attachment = call.attachment()?;
+    let ipam = ipam(call, &attachment);
+    let target =
+        Detach { attachment, ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam), fallback: fallback(call)? };
     let done = lifecycle::detach(call.world(), call.cx(), &target).await;
     done.map_err(|errors| CniError::of_detach(call.command, &errors))?;
     Ok(Vec::new())
+}
+
+/// The IPAM that gave the addresses: that of the record, when the configuration has changed since.
+fn ipam(call: &Call, id: &AttachmentId) -> Option<ExecIpam> {
+    let recorded = call.records.load(id).map(|record| record.config);
+    let changed = recorded.filter(|config| config.get("ipam") != call.conf.ipam.as_ref());
+    match changed {
+        Some(config) => ExecIpam::of_config(&config, &call.env),
+        None => call.ipam(),
+    }
 }
 
 /// Where to look when there is no record.
@@ -57,6 +66,8 @@ pub(super) fn host_engine(host: &HalfConf) -> Option<EngineAt> {
 pub(super) fn network(host: &HalfConf) -> Network {
     let BridgeConf { bridge_name, bridge_id, .. } = host.bridge.clone().unwrap_or_default();
     let name = bridge_name.or(bridge_id.map(|id| id.to_string()));
+    // A name that no bridge can have was refused, and names none.
+    let name = name.filter(|name| name.parse::<InterfaceName>().is_ok());
     match (host.net_type, name) {
         (Some(NetType::Bridge), Some(name)) => Network::Bridge(Bridge { name, vlan: Vlan::default() }),
         _ => Network::None,

@@ -22,8 +22,10 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     let ipam = call.ipam();
     let cx = call.cx();
     let mut failed = Vec::new();
-    // Without a list nothing is known to be garbage.
-    if let Some(valid) = valid(call)? {
+    // Without a list nothing is known to be garbage, for us or for the IPAM, which would take it for an empty one.
+    let valid = valid(call)?;
+    let has_list = valid.is_some();
+    if let Some(valid) = valid {
         let instance = call.records.instance();
         let host = call.conf.host();
         let collect = Collect {
@@ -38,7 +40,7 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
         tracing::info!(removed = collected.removed, "collected");
         failed = collected.failed;
     }
-    if let Some(ipam) = &ipam
+    if let Some(ipam) = ipam.as_ref().filter(|_| has_list)
         && let Err(error) = ipam.run_for_network(cx, Command::Gc).await
     {
         failed.push(error);

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use userspace_core::{lifecycle, spec::EngineAt};
+use userspace_core::{
+    engine::{EngineError, chain},
+    ipam::Ipam,
+    lifecycle,
+    spec::EngineAt,
+};
 
 use super::{Call, del::host_engine};
 use crate::{
@@ -23,6 +28,8 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     let ready = lifecycle::status(call.world(), cx, &[engine]).await;
     ready.map_err(|error| call.failed(&error))?;
     if let Some(ipam) = call.ipam() {
+        let missing = |error: EngineError| CniError::new(code::NOT_AVAILABLE, chain(&error));
+        ipam.installed().map_err(missing)?;
         let ready = ipam.run_for_network(cx, Command::Status).await;
         ready.map_err(|error| call.failed(&error))?;
     }

@@ -72,6 +72,7 @@ struct Opened {
 pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Outcome, AddError> {
     let tag = request.plan.owner.tag;
     let _lock = world.lock(cx, &LockName::attachment(&tag)).await?;
+    forget_the_dead(world, cx, &request).await?;
     let opened = refuse(world, cx, &request.plan).await?;
     let mut record = Record::new(request.plan, request.config);
     let mut ipam_asked = false;
@@ -90,6 +91,22 @@ pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Ou
             Err(AddError { error, undo })
         }
     }
+}
+
+/// An attachment whose namespace is gone, by a reboot or because its DEL never came, does not stand in the way of a new one.
+async fn forget_the_dead(world: World<'_>, cx: Cx, request: &AddRequest<'_>) -> Result<(), AddError> {
+    let id = &request.plan.owner.attachment;
+    let dead = |record: &Record| record.plan.container_end().is_some_and(|end| !end.netns.is_alive());
+    let Some(record) = world.records.load(id).filter(dead) else {
+        return Ok(());
+    };
+    tracing::info!("detaching an earlier attachment, whose network namespace is gone");
+    let target = Detach { attachment: id.clone(), ipam: request.ipam, fallback: super::Fallback::default() };
+    let gone = detach_locked(world, cx, &target, Some(record)).await;
+    gone.map_err(|errors| {
+        let doing = format!("detach the earlier {id}, whose network namespace is gone");
+        EngineError::new(ErrorKind::Conflict, doing).because(errors).into()
+    })
 }
 
 /// Everything that can be known to fail, asked before anything is made.

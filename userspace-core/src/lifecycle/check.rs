@@ -77,11 +77,17 @@ pub async fn check(
     let record = record.ok_or_else(|| CheckError::Unknown(id.clone()))?;
     let plan = &record.plan;
     let network = network_of(plan);
+    let mut beyond: Vec<Address> = Vec::new();
     let mut allocation = record.allocation.clone().unwrap_or_default();
     if let Some(ips) = &expected.ips {
-        allocation.ips = ips.clone();
+        // An address that a plugin behind us added is there with its own prefix, whatever our network does with prefixes.
+        let known = |ip: &Address| allocation.ips.iter().any(|given| given.ip == ip.ip);
+        let (kept, added): (Vec<_>, Vec<_>) = ips.iter().copied().partition(known);
+        allocation.ips.retain(|given| kept.iter().any(|ip| ip.ip == given.ip));
+        beyond = added;
     }
-    let (for_host, for_container) = addressing::assign(&network, &allocation)?;
+    let (for_host, mut for_container) = addressing::assign(&network, &allocation)?;
+    for_container.addresses.extend(beyond);
     if let Some(part) = &plan.host {
         let mut desired = State::desired(&part.spec, &part.network);
         give(&mut desired, &for_host);

@@ -1,17 +1,17 @@
 //! Removes an attachment: the one teardown, for DEL, for the undo of a failed ADD and for GC.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use super::{Collecting, World, gone_is_none};
 use crate::{
     cx::Cx,
-    engine::{EngineError, ErrorKind, Hint, chain},
+    engine::{Engine, EngineError, ErrorKind, Hint, chain},
     fault,
     id::AttachmentId,
     ipam::Ipam,
     lock::LockName,
     owner::{InstanceId, OwnerTag},
-    plan::{Container, Plan},
+    plan::{Container, Plan, userspace::short},
     record::Record,
     spec::{EngineAt, InterfaceKind, Network},
 };
@@ -91,7 +91,8 @@ pub(super) async fn detach_locked(
         failed.note(remove_container(world, cx, &places).await);
     }
     failed.note(prune(world, cx, &places).await);
-    failed.note(release(cx, target).await);
+    let known = places.recorded || world.records.exists(&target.attachment) || removed == Some(true);
+    failed.note(release(cx, target, known).await);
     if failed.0.is_empty() {
         failed.note(forget(world, target));
     }
@@ -108,6 +109,8 @@ struct Places {
     container_hint: Hint,
     paired: bool,
     shared_dir: Option<PathBuf>,
+    /// Whether a record says so, and not only the configuration.
+    recorded: bool,
 }
 
 impl Places {
@@ -127,6 +130,15 @@ impl Places {
             container_hint: named(&plan.owner.attachment),
             paired: host.is_some_and(|host| host.spec.kind() == InterfaceKind::Veth),
             shared_dir,
+            recorded: true,
+        }
+    }
+
+    /// The host's engine. Without a record, one that this build has not got has made nothing: its ADD was refused.
+    fn open(&self, world: World<'_>, at: &EngineAt) -> Result<Option<Arc<dyn Engine>>, EngineError> {
+        match world.engines.open(at) {
+            Err(error) if error.kind() == ErrorKind::Unsupported && !self.recorded => Ok(None),
+            opened => opened.map(Some),
         }
     }
 
@@ -140,7 +152,8 @@ impl Places {
             container: fallback.container,
             container_hint: named(&target.attachment),
             paired: false,
-            shared_dir: fallback.shared_dir,
+            shared_dir: fallback.shared_dir.map(|dir| dir.join(short(&target.attachment.container))),
+            recorded: false,
         }
     }
 }
@@ -161,7 +174,9 @@ async fn remove_host(world: World<'_>, cx: Cx, places: &Places) -> Result<bool, 
     let Some(at) = &places.host else {
         return Ok(false);
     };
-    let engine = world.engines.open(at)?;
+    let Some(engine) = places.open(world, at)? else {
+        return Ok(false);
+    };
     let found = engine.find(cx, &places.tag, places.hint.as_ref()).await?;
     let Some(interface) = found else {
         return Ok(false);
@@ -196,14 +211,33 @@ async fn prune(world: World<'_>, cx: Cx, places: &Places) -> Result<(), EngineEr
     let Some(at) = places.host.as_ref().filter(|_| matches!(places.network, Network::Bridge(_))) else {
         return Ok(());
     };
-    let _lock = world.lock_network(cx, at, &places.network).await?;
-    world.engines.open(at)?.prune(cx, &places.tag, &places.network).await
+    let Some(engine) = places.open(world, at)? else {
+        return Ok(());
+    };
+    let _lock = match world.lock_network(cx, at, &places.network).await {
+        Err(error) if error.kind() == ErrorKind::Io => {
+            tracing::warn!(error = chain(&error), "leaving the network without its lock");
+            None
+        }
+        taken => taken?,
+    };
+    engine.prune(cx, &places.tag, &places.network).await
 }
 
-async fn release(cx: Cx, target: &Detach<'_>) -> Result<(), EngineError> {
+async fn release(cx: Cx, target: &Detach<'_>, known: bool) -> Result<(), EngineError> {
     let Some(ipam) = target.ipam else {
         return Ok(());
     };
+    if let Err(error) = ipam.installed()
+        && !known
+    {
+        // Its ADD was refused for the same reason.
+        tracing::warn!(
+            error = chain(&error),
+            "nothing is known of the attachment, and its IPAM is not there"
+        );
+        return Ok(());
+    }
     fault::point("before IPAM release")?;
     ipam.release(cx, &target.attachment).await?;
     fault::point("after IPAM release")

@@ -9,7 +9,7 @@ use crate::{
     id::{AttachmentId, ContainerId, InterfaceName, NetworkName},
     ipam::Ipam,
     lifecycle::detach::DetachError,
-    owner::{InstanceId, OwnerTag},
+    owner::{InstanceId, Owner, OwnerTag},
     spec::{EngineAt, Network},
 };
 
@@ -42,12 +42,11 @@ pub struct Collected {
 /// Detaches what is recorded or marked for the network and not valid. A failure does not stop the rest.
 pub async fn gc(world: World<'_>, cx: Cx, collect: &Collect<'_>) -> Collected {
     let mut done = Collected::default();
-    let mut recorded: Vec<AttachmentId> = Vec::new();
+    let mut recorded: Vec<Owner> = Vec::new();
     for record in world.records.all() {
-        let id = record.attachment();
-        let ours = record.plan.owner.tag.instance() == collect.instance;
-        if ours && id.network == collect.network {
-            recorded.push(id.clone());
+        // A record in our own directory is ours, whatever instance it names.
+        if record.attachment().network == collect.network {
+            recorded.push(record.plan.owner);
         }
     }
     let mut marked: BTreeMap<OwnerTag, Stray> = BTreeMap::new();
@@ -58,21 +57,29 @@ pub async fn gc(world: World<'_>, cx: Cx, collect: &Collect<'_>) -> Collected {
         }
     }
     let valid = collect.valid_tags();
-    for id in recorded {
-        let tag = OwnerTag::new(&id, collect.instance);
-        marked.remove(&tag);
-        if !valid.contains(&tag) {
-            let gone = detach(world, cx, &collect.target(id, None)).await;
-            done.note(gone);
-        }
+    for owner in &recorded {
+        marked.remove(&owner.tag);
+    }
+    recorded.retain(|owner| !collect.is_valid(&owner.attachment));
+    marked.retain(|tag, _| !valid.contains(tag));
+    let mut left = recorded.len() + marked.len();
+    for Owner { attachment, .. } in recorded {
+        let gone = detach(world, share(cx, left), &collect.target(attachment, None)).await;
+        done.note(gone);
+        left -= 1;
     }
     for (tag, stray) in marked {
-        if !valid.contains(&tag) {
-            let gone = remove_stray(world, cx, collect, &tag, stray).await;
-            done.note(gone);
-        }
+        let gone = remove_stray(world, share(cx, left), collect, &tag, stray).await;
+        done.note(gone);
+        left -= 1;
     }
     done
+}
+
+/// A share of the time for one of `left` attachments, so that one that hangs does not keep the others from going.
+fn share(cx: Cx, left: usize) -> Cx {
+    let parts = u32::try_from(left + 1).unwrap_or(u32::MAX);
+    cx.at_most(cx.remaining() / parts)
 }
 
 /// A marked thing without a record.
@@ -94,6 +101,12 @@ impl Collect<'_> {
                 OwnerTag::new(&id, self.instance)
             })
             .collect()
+    }
+
+    fn is_valid(&self, id: &AttachmentId) -> bool {
+        self.valid
+            .iter()
+            .any(|(container, interface)| *container == id.container && *interface == id.interface)
     }
 
     fn target(&self, attachment: AttachmentId, at: Option<EngineAt>) -> Detach<'_> {

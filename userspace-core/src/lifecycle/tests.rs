@@ -174,6 +174,23 @@ async fn a_second_add_leaves_the_first_alone() {
 }
 
 #[tokio::test]
+async fn a_dead_attachment_does_not_stand_in_the_way() {
+    let host = Host::new();
+    let plan = plans::veth("c1", "net1");
+    host.add(plan.clone()).await.unwrap();
+    let mut record = host.records.load(&plan.owner.attachment).unwrap();
+    let crate::plan::Container::Kernel(end) = &mut record.plan.container else {
+        panic!("a kernel interface")
+    };
+    let crate::spec::Device::Veth(end) = &mut end.spec.device else { panic!("a veth") };
+    end.netns.boot_id = "an earlier boot".to_owned();
+    host.records.save(&record).unwrap();
+    host.add(plan.clone()).await.unwrap();
+    host.check(&plan).await.unwrap();
+    assert_eq!(host.fake.world().leases.len(), 1);
+}
+
+#[tokio::test]
 async fn a_lost_record_does_not_stop_a_del() {
     for plan in all_plans() {
         let host = Host::new();

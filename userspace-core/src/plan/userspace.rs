@@ -207,12 +207,10 @@ fn ring(typed: &MemifConf) -> Result<u32, Refusal> {
 }
 
 fn secret(typed: &MemifConf) -> Result<Option<Secret>, Refusal> {
-    let Some(secret) = &typed.secret else {
-        return Ok(None);
-    };
-    if secret.len() > MAX_SECRET {
-        let reason = format!("a secret has at most {MAX_SECRET} bytes, this one {}", secret.len());
+    let length = typed.secret.as_ref().map_or(0, |secret| secret.reveal().len());
+    if length > MAX_SECRET {
+        let reason = format!("a secret has at most {MAX_SECRET} bytes, this one {length}");
         return Err(Refusal::of("host.memif.secret", "…", reason));
     }
-    Ok(Some(Secret::new(secret.clone())))
+    Ok(typed.secret.clone())
 }

@@ -309,7 +309,7 @@ mod tests {
         };
         DirStore::new(&dir).publish(cx(), &half).await.unwrap();
         assert_eq!(mode(), 0o644);
-        half.config.memif.as_mut().unwrap().secret = Some("s".to_owned());
+        half.config.memif.as_mut().unwrap().secret = Some(crate::spec::Secret::new("s".to_owned()));
         DirStore::new(&dir).publish(cx(), &half).await.unwrap();
         assert_eq!(mode(), 0o600);
     }
