@@ -38,6 +38,7 @@ mod gc;
 mod input;
 mod ipam;
 mod link;
+mod lost;
 mod macvlan;
 mod parallel;
 mod results;
