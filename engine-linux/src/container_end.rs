@@ -11,7 +11,7 @@ use userspace_core::{
 
 use crate::{
     error,
-    place::{Owner, Place, alias, conflict, owner_of},
+    place::{Owner, Place, alias, conflict, derived_name, owner_of},
 };
 
 /// Recognises the end of the pair by its mark, or before that by name, kind and MAC address.
@@ -50,9 +50,40 @@ fn is_fresh(link: &Link, end: &ContainerEnd) -> bool {
     link.kind.as_deref() == Some("veth") && link.mac == Some(end.mac.bytes())
 }
 
+/// An interface that has no end on the host: made under its derived name by `create` when there is none, then named, marked and up.
+pub(crate) async fn ensure(
+    cx: Cx,
+    place: &Place,
+    mark: &Mark,
+    wanted: Finish<'_>,
+    create: impl Future<Output = Result<(), EngineError>>,
+) -> Result<Link, EngineError> {
+    let derived = derived_name(&mark.tag);
+    let link = match standing(cx, place, mark, wanted.end, &derived).await? {
+        Standing::Finished(link) => return Ok(link),
+        Standing::Unfinished(link) => link,
+        Standing::Nothing => {
+            create.await?;
+            let made = place.link(cx, &derived).await?;
+            made.ok_or_else(|| {
+                let doing = format!("find the interface {derived:?} that was just made");
+                EngineError::new(ErrorKind::Protocol, doing)
+            })?
+        }
+    };
+    finish(cx, place, link, mark, wanted).await
+}
+
+/// How an interface is to be in the end.
+pub(crate) struct Finish<'a> {
+    pub(crate) end: &'a ContainerEnd,
+    pub(crate) mtu: Option<u32>,
+    pub(crate) mac: Option<[u8; 6]>,
+}
+
 /// Gives an interface that was made under its derived name its own name, its mark and its MAC address, and sets it up: one request,
 /// so that a kill leaves the derived name or a marked interface.
-pub(crate) async fn finish(
+async fn finish(
     cx: Cx,
     place: &Place,
     link: Link,
@@ -81,15 +112,8 @@ pub(crate) async fn finish(
     Ok(Link { name: end.name.to_string(), alias: Some(alias(mark)), up: true, mac, ..link })
 }
 
-/// What [`finish`] sets.
-pub(crate) struct Finish<'a> {
-    pub(crate) end: &'a ContainerEnd,
-    pub(crate) mtu: Option<u32>,
-    pub(crate) mac: Option<[u8; 6]>,
-}
-
 /// What stands in the container where an interface is to be made.
-pub(crate) enum Standing {
+enum Standing {
     /// Nothing.
     Nothing,
     /// The interface under its derived name, not yet marked.
@@ -99,7 +123,7 @@ pub(crate) enum Standing {
 }
 
 /// Looks for an earlier attempt at the same interface.
-pub(crate) async fn standing(
+async fn standing(
     cx: Cx,
     place: &Place,
     mark: &Mark,

@@ -10,7 +10,7 @@ use userspace_core::{
 };
 
 use crate::{
-    container_end::{Finish, Standing, finish, standing},
+    container_end::{self, Finish},
     error,
     place::{Place, derived_name},
 };
@@ -29,22 +29,9 @@ pub(crate) async fn ensure(
     mark: &Mark,
     wanted: &Wanted<'_>,
 ) -> Result<Link, EngineError> {
-    let end = &wanted.device.end;
-    let derived = derived_name(&mark.tag);
-    let link = match standing(cx, place, mark, end, &derived).await? {
-        Standing::Finished(link) => return Ok(link),
-        Standing::Unfinished(link) => link,
-        Standing::Nothing => {
-            create(cx, &derived, wanted).await?;
-            let made = place.link(cx, &derived).await?;
-            made.ok_or_else(|| {
-                let doing = format!("find the macvlan {derived:?} that was just made");
-                EngineError::new(ErrorKind::Protocol, doing)
-            })?
-        }
-    };
-    let settings = Finish { end, mtu: None, mac: None };
-    finish(cx, place, link, mark, settings).await
+    let in_the_end = Finish { end: &wanted.device.end, mtu: None, mac: None };
+    let name = derived_name(&mark.tag);
+    container_end::ensure(cx, place, mark, in_the_end, create(cx, &name, wanted)).await
 }
 
 async fn create(cx: Cx, name: &str, wanted: &Wanted<'_>) -> Result<(), EngineError> {

@@ -1,16 +1,10 @@
 //! A persistent tap in the container, for an application there to open.
 
 use kernel_links::{Link, Netns, Tap};
-use userspace_core::{
-    cx::Cx,
-    engine::{EngineError, ErrorKind},
-    fault,
-    owner::Mark,
-    spec,
-};
+use userspace_core::{cx::Cx, engine::EngineError, fault, owner::Mark, spec};
 
 use crate::{
-    container_end::{Finish, Standing, finish, standing},
+    container_end::{self, Finish},
     error,
     place::{Place, derived_name},
 };
@@ -30,21 +24,9 @@ pub(crate) async fn ensure(
     wanted: &Wanted<'_>,
 ) -> Result<Link, EngineError> {
     let end = &wanted.device.end;
-    let derived = derived_name(&mark.tag);
-    let link = match standing(cx, place, mark, end, &derived).await? {
-        Standing::Finished(link) => return Ok(link),
-        Standing::Unfinished(link) => link,
-        Standing::Nothing => {
-            create(&derived, wanted)?;
-            let made = place.link(cx, &derived).await?;
-            made.ok_or_else(|| {
-                let doing = format!("find the tap {derived:?} that was just made");
-                EngineError::new(ErrorKind::Protocol, doing)
-            })?
-        }
-    };
-    let settings = Finish { end, mtu: wanted.mtu, mac: Some(end.mac.bytes()) };
-    finish(cx, place, link, mark, settings).await
+    let in_the_end = Finish { end, mtu: wanted.mtu, mac: Some(end.mac.bytes()) };
+    let name = derived_name(&mark.tag);
+    container_end::ensure(cx, place, mark, in_the_end, async { create(&name, wanted) }).await
 }
 
 fn create(name: &str, wanted: &Wanted<'_>) -> Result<(), EngineError> {

@@ -149,6 +149,14 @@ fn what_cannot_be_is_refused_with_what_would_work() {
             json!({}),
             "host.macvlan.master is missing: name the host's interface below it",
         ),
+    ] {
+        assert_eq!(refused(host, container), expected);
+    }
+}
+
+#[test]
+fn what_no_memif_can_be_is_refused() {
+    for (host, container, expected) in [
         (
             json!({"engine": "vpp", "iftype": "memif", "memif": {"ringSize": 1000}}),
             json!({}),
