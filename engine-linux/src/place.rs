@@ -52,21 +52,12 @@ impl Place {
     }
 }
 
-/// The namespace, if it is still the one that was meant.
+/// The namespace, if it is still the one that was meant: a path can lead to another by now, and a number be used again after a boot.
 pub(crate) fn open_netns(wanted: &NetnsRef) -> Result<Netns, EngineError> {
-    let gone = || {
+    wanted.open().map(Netns::from).map_err(|error| {
         let doing = format!("open the network namespace {:?}", wanted.path);
-        EngineError::new(ErrorKind::NamespaceGone, doing)
-    };
-    // A path can lead to another namespace by now, and a number be used again after a boot.
-    if !wanted.is_alive() {
-        return Err(gone());
-    }
-    let netns = Netns::open(&wanted.path).map_err(|error| gone().because(error))?;
-    if netns.identity() != (wanted.dev, wanted.inode) {
-        return Err(gone());
-    }
-    Ok(netns)
+        EngineError::new(ErrorKind::NamespaceGone, doing).because(error)
+    })
 }
 
 /// The name that an interface of ours has before it is marked, and on the host for good: `us` and 13 digits of the owner's hash.

@@ -2,10 +2,7 @@
 
 use std::{
     fs::File,
-    os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
-        unix::fs::MetadataExt,
-    },
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     path::Path,
 };
 
@@ -17,7 +14,6 @@ use crate::Error;
 #[derive(Debug)]
 pub struct Netns {
     file: File,
-    identity: (u64, u64),
 }
 
 impl Netns {
@@ -27,14 +23,7 @@ impl Netns {
     /// ENOENT when nothing is there.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |error| Error::io(format!("open the network namespace {path:?}"), &error);
-        let file = File::open(path).map_err(failed)?;
-        let found = file.metadata().map_err(failed)?;
-        Ok(Self { file, identity: (found.dev(), found.ino()) })
-    }
-
-    /// Device and inode number: what tells namespaces apart while they live.
-    pub fn identity(&self) -> (u64, u64) {
-        self.identity
+        File::open(path).map(Self::from).map_err(failed)
     }
 
     /// Runs `work` inside the namespace: the calling thread enters it and comes back. Sockets that `work` makes stay there, and
@@ -61,6 +50,13 @@ impl Drop for WayBack {
             // A thread in the wrong namespace would change somebody else's network.
             std::process::abort();
         }
+    }
+}
+
+impl From<File> for Netns {
+    /// The namespace that `file` was opened from.
+    fn from(file: File) -> Self {
+        Self { file }
     }
 }
 

@@ -34,6 +34,22 @@ impl NetnsRef {
     /// # Errors
     /// What opening it answered; [`io::ErrorKind::InvalidInput`] when the path is no namespace.
     pub fn inspect(path: &Path) -> io::Result<Self> {
+        Self::open_at(path).map(|(_, found)| found)
+    }
+
+    /// Opens this very namespace.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`]; [`io::ErrorKind::NotFound`] when another is at its path by now.
+    pub fn open(&self) -> io::Result<fs::File> {
+        let (file, found) = Self::open_at(&self.path)?;
+        if found.is_same(self) {
+            return Ok(file);
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "another namespace is there by now"))
+    }
+
+    fn open_at(path: &Path) -> io::Result<(fs::File, Self)> {
         // Whatever is there instead, a FIFO too, must not block.
         let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
         let kind = fstatfs(&file)?.filesystem_type();
@@ -42,7 +58,8 @@ impl NetnsRef {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let found = file.metadata()?;
-        Ok(Self { path: path.to_owned(), dev: found.dev(), inode: found.ino(), boot_id: boot_id()? })
+        let found = Self { path: path.to_owned(), dev: found.dev(), inode: found.ino(), boot_id: boot_id()? };
+        Ok((file, found))
     }
 
     /// The namespace that the calling thread is in.
@@ -60,7 +77,7 @@ impl NetnsRef {
 
     /// Whether the path still leads to this namespace. An error of any kind counts as no.
     pub fn is_alive(&self) -> bool {
-        Self::inspect(&self.path).is_ok_and(|now| now.is_same(self))
+        self.open().is_ok()
     }
 }
 
