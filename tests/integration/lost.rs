@@ -123,3 +123,19 @@ fn a_secret_is_in_no_error_and_no_log() {
         }
     }
 }
+
+#[test]
+fn gc_takes_a_record_that_nobody_can_read() {
+    let Some(host) = Host::new(&[]) else { return };
+    let (red, config) = (host.container("red"), host.net_latest(json!({})));
+    host.add(&red, &config);
+    let record = fs::read_dir(host.records()).expect("the records").flatten().next().expect("a record");
+    fs::write(record.path(), "{").expect("break it");
+    let listed = with(config.clone(), NOBODY, json!([{"containerID": "red", "ifname": "eth0"}]));
+    host.call("GC", &listed).run().silent();
+    assert!(record.path().exists(), "it is valid");
+    collect(&host, &config);
+    assert!(!record.path().exists());
+    assert_eq!(host.world().lines("host: link ifname \"us"), [] as [&str; 0], "the mark was found");
+    assert_eq!(host.stand_in().leases(), [] as [&str; 0]);
+}

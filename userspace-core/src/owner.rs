@@ -250,6 +250,11 @@ impl FromStr for Mark {
     }
 }
 
+/// The last digits of [`OwnerTag::digits`] of all attachments to the network of that name.
+pub fn network_digits(name: &str) -> String {
+    hex_text(&network_hash(name))
+}
+
 /// The mark on a network (a bridge) that `instance` made because an attachment needed it.
 pub fn network_mark(instance: InstanceId) -> String {
     format!("{PREFIX}network-{instance}")

@@ -7,6 +7,8 @@
 //! It may hold a memif secret: directory 0700, files 0600.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -18,14 +20,17 @@ use serde_json::Value;
 
 use crate::{
     engine::{EngineError, ErrorKind, Hint},
-    id::AttachmentId,
+    id::{AttachmentId, NetworkName},
     ipam::Allocation,
-    owner::{InstanceId, OwnerTag},
+    owner::{InstanceId, OwnerTag, network_digits},
     plan::Plan,
 };
 
 /// The version of the document; a record of another is treated as lost.
 pub const VERSION: u32 = 1;
+
+/// How many hex digits a record's file is named by; the last of them are the network's.
+const NAME_DIGITS: usize = 32;
 
 /// One attachment, remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +146,33 @@ impl RecordDir {
         paths.iter().filter_map(|path| read(path)).collect()
     }
 
+    /// Removes what is left of the network's records that nobody can read, but for those of `valid` attachments. How many there were.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub fn sweep(
+        &self,
+        network: &NetworkName,
+        valid: impl Iterator<Item = AttachmentId>,
+    ) -> Result<usize, EngineError> {
+        let kept: BTreeSet<PathBuf> = valid.map(|id| self.path(&id)).collect();
+        let Ok(entries) = fs::read_dir(self.dir()) else {
+            return Ok(0);
+        };
+        let mut removed = 0;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let record = path.with_extension("json");
+            let name = record.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+            let of_network = name.len() == NAME_DIGITS && name.ends_with(&network_digits(network.as_str()));
+            if of_network && !kept.contains(&record) && read(&record).is_none() {
+                tracing::warn!(?path, "removing a record that cannot be read; its IPAM may hold an address");
+                fs::remove_file(&path).map_err(|error| io_error("erase the record", &path, error))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
     /// Writes the record in the place of the attachment's earlier one.
     ///
     /// # Errors
@@ -193,7 +225,7 @@ impl RecordDir {
 
     fn path(&self, id: &AttachmentId) -> PathBuf {
         // The instance has no part in the name.
-        let digits = OwnerTag::new(id, InstanceId::ANY).digits(32);
+        let digits = OwnerTag::new(id, InstanceId::ANY).digits(NAME_DIGITS);
         self.dir().join(format!("{digits}.json"))
     }
 }
@@ -269,6 +301,27 @@ mod tests {
         assert_eq!(records.load(&id), None);
         records.forget(&id).unwrap();
         assert!(!records.exists(&id));
+    }
+
+    #[test]
+    fn a_sweep_takes_what_nobody_can_read_of_its_network() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = RecordDir::new(dir.path());
+        let [broken, valid, good] =
+            ["c1", "c2", "c3"].map(|container| Record::new(plans::memif(container, "net1"), json!({})));
+        for record in [&broken, &valid, &good] {
+            records.save(record).unwrap();
+        }
+        for record in [&broken, &valid] {
+            fs::write(records.path(record.attachment()), "{").unwrap();
+        }
+        fs::write(records.path(broken.attachment()).with_extension("tmp"), "").unwrap();
+        let other = "other".parse().unwrap();
+        assert_eq!(records.sweep(&other, std::iter::empty()).unwrap(), 0);
+        let network = &broken.attachment().network;
+        assert_eq!(records.sweep(network, [valid.attachment().clone()].into_iter()).unwrap(), 2);
+        assert!(records.exists(valid.attachment()) && records.exists(good.attachment()));
+        assert!(!records.exists(broken.attachment()));
     }
 
     #[test]

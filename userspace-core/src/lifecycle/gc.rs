@@ -73,6 +73,10 @@ pub async fn gc(world: World<'_>, cx: Cx, collect: &Collect<'_>) -> Collected {
         done.note(gone);
         left -= 1;
     }
+    match world.records.sweep(&collect.network, collect.valid_ids()) {
+        Ok(removed) => done.removed += removed,
+        Err(error) => done.failed.push(error),
+    }
     done
 }
 
@@ -89,18 +93,16 @@ struct Stray {
 }
 
 impl Collect<'_> {
+    fn valid_ids(&self) -> impl Iterator<Item = AttachmentId> {
+        self.valid.iter().map(|(container, interface)| AttachmentId {
+            network: self.network.clone(),
+            container: container.clone(),
+            interface: interface.clone(),
+        })
+    }
+
     fn valid_tags(&self) -> BTreeSet<OwnerTag> {
-        let valid = self.valid.iter();
-        valid
-            .map(|(container, interface)| {
-                let id = AttachmentId {
-                    network: self.network.clone(),
-                    container: container.clone(),
-                    interface: interface.clone(),
-                };
-                OwnerTag::new(&id, self.instance)
-            })
-            .collect()
+        self.valid_ids().map(|id| OwnerTag::new(&id, self.instance)).collect()
     }
 
     fn is_valid(&self, id: &AttachmentId) -> bool {
