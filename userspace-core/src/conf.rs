@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     addr::MacAddr,
-    spec::{MacvlanMode, MemifMode, MemifRole, Secret, SocketMode, VlanMode},
+    spec::{EngineKind, InterfaceKind, MacvlanMode, MemifMode, MemifRole, Secret, SocketMode, VlanMode},
 };
 
 /// The host's or the container's half of an attachment.
@@ -83,6 +83,40 @@ pub enum InterfaceType {
     Veth,
     /// A kernel interface on top of another.
     Macvlan,
+}
+
+impl From<EngineName> for EngineKind {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Vpp => Self::Vpp,
+            EngineName::OvsDpdk => Self::Ovs,
+            EngineName::Linux => Self::Linux,
+            EngineName::Dpdk => Self::Dpdk,
+        }
+    }
+}
+
+impl From<EngineKind> for EngineName {
+    fn from(kind: EngineKind) -> Self {
+        match kind {
+            EngineKind::Vpp => Self::Vpp,
+            EngineKind::Ovs => Self::OvsDpdk,
+            EngineKind::Linux => Self::Linux,
+            EngineKind::Dpdk => Self::Dpdk,
+        }
+    }
+}
+
+impl From<InterfaceType> for InterfaceKind {
+    fn from(name: InterfaceType) -> Self {
+        match name {
+            InterfaceType::Memif => Self::Memif,
+            InterfaceType::VhostUser => Self::VhostUser,
+            InterfaceType::Tap => Self::Tap,
+            InterfaceType::Veth => Self::Veth,
+            InterfaceType::Macvlan => Self::Macvlan,
+        }
+    }
 }
 
 /// The names of what an interface can be joined to.

@@ -371,4 +371,23 @@ mod tests {
         assert_eq!(mac, owner("net", "c1", "net1").tag.mac_bytes());
         assert_ne!(mac, owner("net", "c1", "net2").tag.mac_bytes());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_mark_or_none(text in ".{0,80}") {
+            if let Ok(mark) = text.parse::<Mark>() {
+                proptest::prop_assert!(text.starts_with(&mark.tag.to_string()));
+            }
+        }
+
+        #[test]
+        fn any_mark_comes_back(ids in ("[a-z0-9][a-z0-9_.-]{0,99}", "[A-Za-z0-9]{1,128}", "[a-z0-9]{1,15}"), limit in 54usize..256) {
+            let mark = owner(&ids.0, &ids.1, &ids.2).mark(SpecDigest::of(&ids));
+            let text = mark.to_text(limit);
+            let back: Mark = text.parse().unwrap();
+            proptest::prop_assert!(text.len() <= limit);
+            proptest::prop_assert_eq!(back.tag, mark.tag);
+            proptest::prop_assert!(back.attachment.is_none() || back.attachment == mark.attachment);
+        }
+    }
 }

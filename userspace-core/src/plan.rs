@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     addr::MacAddr,
-    conf::{BridgeConf, EngineName, HalfConf, InterfaceType, NetType},
+    conf::{BridgeConf, HalfConf, NetType},
     id::{AttachmentId, InterfaceName},
     netns::NetnsRef,
     owner::{InstanceId, Owner},
@@ -172,10 +172,10 @@ impl Halves {
             let known = "one of \"memif\", \"vhostuser\", \"veth\", \"tap\", \"macvlan\"";
             Refusal::missing("host.iftype", known)
         })?;
-        let (host, kind) = (engine_kind(host), interface_kind(kind));
+        let (host, kind) = (EngineKind::from(host), InterfaceKind::from(kind));
         let default = if kind.is_kernel() { EngineKind::Linux } else { host };
-        let container = request.container.engine.map_or(default, engine_kind);
-        if let Some(other) = request.container.iftype.map(interface_kind)
+        let container = request.container.engine.map_or(default, EngineKind::from);
+        if let Some(other) = request.container.iftype.map(InterfaceKind::from)
             && other != kind
         {
             let reason = format!("both halves are one kind, and host.iftype is \"{kind}\"");
@@ -222,25 +222,6 @@ fn refuse_engine(
     let able: Vec<_> = able.iter().map(|able| format!("\"{able}\"")).collect();
     let reason = format!("does not make a {kind} there; {} would", able.join(" or "));
     Err(Refusal::of(key, engine, reason))
-}
-
-fn engine_kind(name: EngineName) -> EngineKind {
-    match name {
-        EngineName::Vpp => EngineKind::Vpp,
-        EngineName::OvsDpdk => EngineKind::Ovs,
-        EngineName::Linux => EngineKind::Linux,
-        EngineName::Dpdk => EngineKind::Dpdk,
-    }
-}
-
-fn interface_kind(name: InterfaceType) -> InterfaceKind {
-    match name {
-        InterfaceType::Memif => InterfaceKind::Memif,
-        InterfaceType::VhostUser => InterfaceKind::VhostUser,
-        InterfaceType::Tap => InterfaceKind::Tap,
-        InterfaceType::Veth => InterfaceKind::Veth,
-        InterfaceType::Macvlan => InterfaceKind::Macvlan,
-    }
 }
 
 /// The container's MAC: asked for it, or for its half, or for the host's half where that means the container's (VPP's own

@@ -268,6 +268,15 @@ mod tests {
     use crate::testing::plans;
 
     #[test]
+    fn the_golden_record_is_read_and_written() {
+        let golden = include_str!("../../tests/golden/record.json");
+        let record: Record = serde_json::from_str(golden).unwrap();
+        assert_eq!(record.version, VERSION);
+        let written = serde_json::to_value(&record).unwrap();
+        assert_eq!(written, serde_json::from_str::<Value>(golden).unwrap());
+    }
+
+    #[test]
     fn a_record_comes_back_and_goes() {
         let dir = tempfile::tempdir().unwrap();
         let records = RecordDir::new(dir.path().join("state"));

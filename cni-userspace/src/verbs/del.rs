@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use userspace_core::{
-    conf::{BridgeConf, EngineName, HalfConf, NetType},
+    conf::{BridgeConf, HalfConf, NetType},
     id::{AttachmentId, InterfaceName},
     ipam::Ipam,
     lifecycle::{self, Detach, Fallback},
@@ -53,12 +53,7 @@ fn fallback(call: &Call) -> Outcome<Fallback> {
 
 /// The host's engine as far as the configuration tells.
 pub(super) fn host_engine(host: &HalfConf) -> Option<EngineAt> {
-    let kind = match host.engine? {
-        EngineName::Vpp => EngineKind::Vpp,
-        EngineName::OvsDpdk => EngineKind::Ovs,
-        EngineName::Linux => EngineKind::Linux,
-        EngineName::Dpdk => return None,
-    };
+    let kind = EngineKind::from(host.engine?);
     Some(EngineAt { kind, socket: host.socket.clone(), netns: None })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Part, Published, Refusal, Request, mtu_or, refuse_mode};
 use crate::{
     addr::MacAddr,
-    conf::{EngineName, HalfConf, InterfaceType, MemifConf, NetType, VhostConf},
+    conf::{HalfConf, InterfaceType, MemifConf, NetType, VhostConf},
     id::ContainerId,
     spec::{
         Bandwidth, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole, Network,
@@ -41,7 +41,7 @@ impl Half<'_> {
             InterfaceKind::Memif => self.memif(&shared_dir, &mut config)?,
             _ => self.vhost_user(&shared_dir, &mut config)?,
         };
-        config.engine = Some(engine_name(self.container));
+        config.engine = Some(self.container.into());
         config.mac = Some(self.mac);
         config.mtu = mtu_or(config.mtu, self.mtu_bytes);
         config.socket = None;
@@ -158,15 +158,6 @@ pub(crate) fn short(id: &ContainerId) -> &str {
     // An id is ASCII, so that every index is a boundary.
     let id = id.as_str();
     &id[..id.len().min(12)]
-}
-
-fn engine_name(kind: EngineKind) -> EngineName {
-    match kind {
-        EngineKind::Vpp => EngineName::Vpp,
-        EngineKind::Ovs => EngineName::OvsDpdk,
-        EngineKind::Linux => EngineName::Linux,
-        EngineKind::Dpdk => EngineName::Dpdk,
-    }
 }
 
 fn file_name(key: &str, typed: Option<String>, default: String) -> Result<String, Refusal> {
