@@ -4,12 +4,16 @@
 //! it is told, and tells what is there.
 
 mod address;
+mod announce;
+mod assign;
 mod bridge;
 mod error;
+mod ioctl;
 mod link;
 mod macvlan;
 mod netlink;
 mod netns;
+mod offload;
 mod route;
 mod sysctl;
 mod tap;
@@ -22,6 +26,7 @@ pub use self::{
     macvlan::{Macvlan, MacvlanMode},
     netlink::Netlink,
     netns::Netns,
+    offload::{set_tx_checksum, tx_checksum},
     route::Route,
     sysctl::{Family, InterfaceSysctl},
     tap::Tap,

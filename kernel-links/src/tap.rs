@@ -1,13 +1,13 @@
 //! Persistent taps. The kernel makes them by ioctl on /dev/net/tun only (Documentation/networking/tuntap.rst).
 
-use std::{
-    fs::{File, OpenOptions},
-    os::fd::AsRawFd,
-};
+use std::fs::{File, OpenOptions};
 
 use nix::libc;
 
-use crate::{Error, Netns};
+use crate::{
+    Error, Netns,
+    ioctl::{TapNumber, set_tap, set_tap_number},
+};
 
 /// A tap to be made.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Tap<'_> {
     /// Makes the tap, down. It stays when this process ends.
     ///
     /// # Errors
-    /// EBUSY when it is open elsewhere, EINVAL when an interface of another kind has the name.
+    /// EBUSY when it is open elsewhere, EINVAL when an interface of another kind has the name or none can have it.
     pub fn create(&self) -> Result<(), Error> {
         let doing = format!("create tap {:?}", self.name);
         self.netns.run(|| {
@@ -45,50 +45,14 @@ impl Tap<'_> {
         if self.multi_queue {
             flags |= libc::IFF_MULTI_QUEUE;
         }
-        ioctl::set_iff(device, self.name, flags)?;
+        set_tap(device, self.name, flags)?;
         if let Some(uid) = self.owner_uid {
-            ioctl::set(device, ioctl::TUNSETOWNER, uid)?;
+            set_tap_number(device, TapNumber::Owner, uid)?;
         }
         if let Some(gid) = self.group_gid {
-            ioctl::set(device, ioctl::TUNSETGROUP, gid)?;
+            set_tap_number(device, TapNumber::Group, gid)?;
         }
         // Last: until then a kill takes the tap along.
-        ioctl::set(device, ioctl::TUNSETPERSIST, 1)
-    }
-}
-
-/// The calls that nix has no safe wrapper for. Numbers from linux/if_tun.h.
-#[allow(unsafe_code)]
-mod ioctl {
-    use super::{AsRawFd, File, libc};
-
-    pub(super) const TUNSETPERSIST: libc::Ioctl =
-        nix::request_code_write!(b'T', 203, size_of::<libc::c_int>()) as libc::Ioctl;
-    pub(super) const TUNSETOWNER: libc::Ioctl =
-        nix::request_code_write!(b'T', 204, size_of::<libc::c_int>()) as libc::Ioctl;
-    pub(super) const TUNSETGROUP: libc::Ioctl =
-        nix::request_code_write!(b'T', 206, size_of::<libc::c_int>()) as libc::Ioctl;
-    const TUNSETIFF: libc::Ioctl =
-        nix::request_code_write!(b'T', 202, size_of::<libc::c_int>()) as libc::Ioctl;
-
-    /// TUNSETIFF: makes or opens the interface.
-    pub(super) fn set_iff(device: &File, name: &str, flags: libc::c_int) -> nix::Result<()> {
-        // SAFETY: ifreq is plain data, for which all zeroes is a value.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        let room = request.ifr_name.len() - 1;
-        for (to, from) in request.ifr_name.iter_mut().take(room).zip(name.bytes()) {
-            *to = from as libc::c_char;
-        }
-        request.ifr_ifru.ifru_flags = flags as libc::c_short;
-        // SAFETY: the descriptor is open, and TUNSETIFF reads and writes one ifreq, which outlives the call.
-        let answer = unsafe { libc::ioctl(device.as_raw_fd(), TUNSETIFF, &mut request) };
-        nix::errno::Errno::result(answer).map(drop)
-    }
-
-    /// The calls that take a number in the place of a pointer.
-    pub(super) fn set(device: &File, call: libc::Ioctl, value: u32) -> nix::Result<()> {
-        // SAFETY: the descriptor is open, and these calls read their argument as a number, not as an address.
-        let answer = unsafe { libc::ioctl(device.as_raw_fd(), call, libc::c_ulong::from(value)) };
-        nix::errno::Errno::result(answer).map(drop)
+        set_tap_number(device, TapNumber::Persist, 1)
     }
 }
