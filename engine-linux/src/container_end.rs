@@ -6,7 +6,7 @@ use userspace_core::{
     engine::{EngineError, ErrorKind},
     fault,
     owner::Mark,
-    spec::ContainerEnd,
+    spec::{ContainerEnd, Veth},
 };
 
 use crate::{
@@ -15,12 +15,8 @@ use crate::{
 };
 
 /// Recognises the end of the pair by its mark, or before that by name, kind and MAC address.
-pub(crate) async fn adopt(
-    cx: Cx,
-    place: &Place,
-    mark: &Mark,
-    end: &ContainerEnd,
-) -> Result<Link, EngineError> {
+pub(crate) async fn adopt(cx: Cx, place: &Place, mark: &Mark, veth: &Veth) -> Result<Link, EngineError> {
+    let end = &veth.end;
     let name = end.name.as_str();
     let Some(link) = place.link(cx, name).await? else {
         let doing = format!("find the container's end {name:?} of the pair");
@@ -42,6 +38,9 @@ pub(crate) async fn adopt(
         done.map_err(error::of)
     };
     cx.bound(|| format!("mark {name:?}"), set).await?;
+    if veth.finish_checksums {
+        place.finish_checksums(name)?;
+    }
     fault::point("after mark container end")?;
     Ok(Link { alias: Some(alias(mark)), up: true, ..link })
 }

@@ -121,12 +121,13 @@ impl Engine for LinuxEngine {
         cx: Cx,
         owner: &Owner,
         spec: &InterfaceSpec,
+        _network: &Network,
     ) -> Result<Box<dyn Interface>, EngineError> {
         let place = self.place()?;
         let mark = owner.mark(SpecDigest::of(spec));
         let link = match (&spec.device, &place.netns) {
-            (Device::Veth(end), None) => veth::ensure(cx, place, &mark, end, spec).await?,
-            (Device::Veth(end), Some(_)) => container_end::adopt(cx, place, &mark, end).await?,
+            (Device::Veth(veth), None) => veth::ensure(cx, place, &mark, veth, spec).await?,
+            (Device::Veth(veth), Some(_)) => container_end::adopt(cx, place, &mark, veth).await?,
             (Device::Macvlan(device), Some(netns)) => {
                 let made = macvlan::Wanted { netns, device, mtu: spec.mtu_bytes };
                 macvlan::ensure(cx, place, &mark, &made).await?

@@ -11,7 +11,7 @@ use userspace_core::{
     fault,
     owner::OwnerTag,
     reconcile::State,
-    spec::{Bridge, Network, Vlan},
+    spec::{Bridge, InterfaceSpec, Network, Vlan},
 };
 
 use crate::{assign, bridge, error, place::Place};
@@ -56,7 +56,7 @@ impl Interface for LinuxInterface {
         Hint { index: Some(self.link.index), name: Some(self.link.name.clone()) }
     }
 
-    async fn observe(&self, cx: Cx) -> Result<State, EngineError> {
+    async fn observe(&self, cx: Cx, _spec: &InterfaceSpec) -> Result<State, EngineError> {
         let Some(link) = self.now(cx).await? else {
             return Ok(State { admin_up: Some(false), ..State::default() });
         };
@@ -75,6 +75,7 @@ impl Interface for LinuxInterface {
             network: Some(self.network(cx, &link).await?),
             addresses: Some(addresses.into_iter().map(|address| address.ip).collect()),
             routes: Some(routes.into_iter().map(route).collect()),
+            faults: Vec::new(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! A network namespace and a connection to the kernel in it.
 
-use kernel_links::{Link, Netlink, Netns};
+use kernel_links::{Link, Netlink, Netns, set_tx_checksum};
 use nix::errno::Errno;
 use userspace_core::{
     cx::Cx,
@@ -40,6 +40,16 @@ impl Place {
         cx.bound(|| format!("look up the interface {name:?}"), look).await
     }
 
+    /// Lets the interface finish the checksums of what it sends.
+    pub(crate) fn finish_checksums(&self, name: &str) -> Result<(), EngineError> {
+        let set = || set_tx_checksum(name, false);
+        let done = match &self.netns {
+            Some(netns) => netns.run(set),
+            None => set(),
+        };
+        done.map_err(error::of)
+    }
+
     /// Removes the link; that it has gone by itself is fine.
     pub(crate) async fn delete(&self, cx: Cx, link: &Link) -> Result<(), EngineError> {
         let delete = async {
@@ -60,9 +70,9 @@ pub(crate) fn open_netns(wanted: &NetnsRef) -> Result<Netns, EngineError> {
     })
 }
 
-/// The name that an interface of ours has before it is marked, and on the host for good: `us` and 13 digits of the owner's hash.
+/// The name that an interface of ours has before it is marked, and on the host for good.
 pub(crate) fn derived_name(tag: &OwnerTag) -> String {
-    format!("us{}", tag.digits(13))
+    tag.host_name()
 }
 
 /// Whose a link is.

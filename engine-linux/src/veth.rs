@@ -6,7 +6,7 @@ use userspace_core::{
     engine::{EngineError, ErrorKind},
     fault,
     owner::Mark,
-    spec::{ContainerEnd, InterfaceSpec},
+    spec::{ContainerEnd, InterfaceSpec, Veth},
 };
 
 use crate::{
@@ -19,10 +19,10 @@ pub(crate) async fn ensure(
     cx: Cx,
     place: &Place,
     mark: &Mark,
-    end: &ContainerEnd,
+    veth: &Veth,
     spec: &InterfaceSpec,
 ) -> Result<Link, EngineError> {
-    let name = derived_name(&mark.tag);
+    let (end, name) = (&veth.end, derived_name(&mark.tag));
     // Nearly always there is none: only a refusal is worth a look at what stands there.
     let created = create(cx, place, &name, end, spec).await;
     let existing = match &created {
@@ -54,6 +54,9 @@ pub(crate) async fn ensure(
     let change = Change { alias: Some(alias(mark)), up: Some(true), ..Change::default() };
     let set = async { place.netlink.change_link(link.index, change).await.map_err(error::of) };
     cx.bound(|| format!("mark veth {name:?}"), set).await?;
+    if veth.finish_checksums {
+        place.finish_checksums(&name)?;
+    }
     fault::point("after mark veth")?;
     Ok(Link { alias: Some(alias(mark)), up: true, ..link })
 }

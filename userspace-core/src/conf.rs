@@ -178,12 +178,18 @@ pub struct VhostConf {
     /// Who makes the socket. Default on OVS: client (the application listens); on VPP: server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<SocketMode>,
-    /// The group that may use the socket. Default: unchanged.
+    /// The group that may use the socket: a name of /etc/group, or a number. Stands above `sockets.group`. Default: unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// The socket's file name, without a directory. Default: `<first 12 of the container id>-<interface>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socketfile: Option<String>,
+    /// Queue pairs of the container's port, 1 to 128. The vswitch follows. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queues: Option<u8>,
+    /// How often the vswitch tries again to send to a full queue (OVS, `tx-retries-max`): 0 to 32. Default: OVS's own, 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tx_retries_max: Option<u8>,
     /// Generic segmentation offload (VPP). Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_gso: Option<bool>,
@@ -199,6 +205,27 @@ pub struct VhostConf {
     /// How far the rate may be exceeded at once, in kilobits. Default 0: the vswitch's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress_policing_burst: Option<u64>,
+}
+
+/// Where the vswitch finds the sockets of containers, and who may use them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase")]
+pub struct SocketsConf {
+    /// The directory of links by which the vswitch reaches the containers' directories. Root alone may write to it. Default:
+    /// /run/userspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// The numeric id of the user that a container's directory and a socket that the vswitch makes there belong to. Default:
+    /// unchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
+    /// Their group: a name of /etc/group, or a number. Default: unchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Their mode in octal digits, 0 to 777; of a socket without its execute bits. Default: unchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 /// Options of a tap.

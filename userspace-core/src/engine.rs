@@ -41,7 +41,12 @@ pub trait Engine: Send + Sync {
     fn supports(&self, info: &EngineInfo, spec: &InterfaceSpec, network: &Network)
     -> Result<(), EngineError>;
 
+    /// Fills in what only the vswitch that `info` describes can know of an interface that it will make. Changes nothing there.
+    fn complete(&self, _info: &EngineInfo, _spec: &mut InterfaceSpec) {}
+
     /// Makes the interface exist as `spec` says, marked with `owner`, and up. When it does already, nothing happens.
+    ///
+    /// `network` is what it will be joined to: a vswitch that has no interface apart from a network (OVS) makes it there.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] when there is one of another specification or of another owner.
@@ -50,6 +55,7 @@ pub trait Engine: Send + Sync {
         cx: Cx,
         owner: &Owner,
         spec: &InterfaceSpec,
+        network: &Network,
     ) -> Result<Box<dyn Interface>, EngineError>;
 
     /// The owner's interface, or `None`. `hint` is what an earlier [`Interface::hint`] said: checked, never trusted.
@@ -73,8 +79,9 @@ pub trait Interface: Send + Sync {
     /// What to remember so that [`Engine::find`] need not search.
     fn hint(&self) -> Hint;
 
-    /// The present state in the words of the specification. What cannot be known now is left out.
-    async fn observe(&self, cx: Cx) -> Result<State, EngineError>;
+    /// The present state in the words of the specification. What cannot be known now is left out; where it is not as `spec` says
+    /// in a way that only the vswitch has words for, that is among [`State::faults`].
+    async fn observe(&self, cx: Cx, spec: &InterfaceSpec) -> Result<State, EngineError>;
 
     /// Makes it a member of the network, which is made (and marked as ours) when missing.
     async fn join(&self, cx: Cx, network: &Network) -> Result<(), EngineError>;

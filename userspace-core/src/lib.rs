@@ -6,6 +6,7 @@
 
 pub mod addr;
 pub mod addressing;
+mod beneath;
 pub mod conf;
 pub mod cx;
 pub mod engine;
@@ -23,6 +24,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod record;
 pub mod remote;
+pub mod shared;
 pub mod spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

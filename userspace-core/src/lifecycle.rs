@@ -1,11 +1,11 @@
 //! The order of steps, for every engine the same.
 //!
 //! ```text
-//! add     lock, refuse | record, ensure, join, IPAM, record, assign, publish    a failure behind the bar is undone
-//! detach  lock | withdraw, remove, prune the network, IPAM release, forget      every step runs, whatever failed before
+//! add     lock, refuse | record, share, ensure, join, IPAM, record, assign, publish    a failure behind the bar is undone
+//! detach  lock | withdraw, remove, unshare, prune the network, IPAM release, forget   every step runs, whatever failed before
 //! check   observe the halves, compare with the record; IPAM check
 //! gc      detach what is recorded or marked, of this network and instance, and not listed as valid
-//! repair  for each record: ensure, join, assign again
+//! repair  for each record: share, ensure, join, assign again
 //! ```
 //!
 //! # Guarantees
@@ -26,9 +26,10 @@ use crate::{
     id::InterfaceName,
     ipam::Allocation,
     lock::{Lock, LockName},
-    plan::Plan,
+    plan::{Container, Plan, SharedDir},
     record::RecordDir,
     remote::RemoteStore,
+    shared,
     spec::{EngineAt, Network},
 };
 
@@ -66,10 +67,39 @@ pub trait Engines: Send + Sync {
     fn open(&self, at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError>;
 }
 
-/// Opens the remote store that a plan publishes to.
+/// Opens the remote store that a plan publishes to, and keeps the directories that containers share with the host.
 pub trait Stores: Send + Sync {
     /// The store for a half that is to be found in `shared_dir`.
     fn open(&self, shared_dir: &std::path::Path) -> Arc<dyn RemoteStore>;
+
+    /// Makes a container's directory, before the vswitch opens a socket in it.
+    ///
+    /// # Errors
+    /// As [`shared::prepare`].
+    fn share(&self, dir: &SharedDir) -> Result<(), EngineError> {
+        shared::prepare(dir)
+    }
+
+    /// Lets the container use the sockets that the vswitch has made there.
+    ///
+    /// # Errors
+    /// As [`shared::open_up`].
+    fn open_up(&self, dir: &SharedDir) -> Result<(), EngineError> {
+        shared::open_up(dir)
+    }
+
+    /// Whether the vswitch can still reach it.
+    fn is_shared(&self, dir: &SharedDir) -> bool {
+        shared::is_linked(dir)
+    }
+
+    /// Removes what [`Self::share`] made and the sockets that are left. Absence is success.
+    ///
+    /// # Errors
+    /// As [`shared::remove`].
+    fn unshare(&self, dir: &SharedDir) -> Result<(), EngineError> {
+        shared::remove(dir)
+    }
 }
 
 /// What an ADD made, in the words of its caller's result.
@@ -141,6 +171,14 @@ impl Collecting {
                 None
             }
         }
+    }
+}
+
+/// The container's directory of a plan whose half is published.
+fn shared_of(plan: &Plan) -> Option<&SharedDir> {
+    match &plan.container {
+        Container::Published(published) => Some(&published.shared),
+        Container::Kernel(_) => None,
     }
 }
 

@@ -106,6 +106,11 @@ impl OwnerTag {
         all
     }
 
+    /// The name that an interface on the host has: `us` and 13 digits, the 15 bytes that the kernel allows.
+    pub fn host_name(&self) -> String {
+        format!("us{}", self.digits(13))
+    }
+
     /// A locally administered unicast MAC address that is the same whenever this attachment is made again.
     pub fn mac_bytes(&self) -> [u8; 6] {
         let [.., a, b, c, d, e] = self.attachment;
@@ -253,6 +258,13 @@ impl FromStr for Mark {
 /// The last digits of [`OwnerTag::digits`] of all attachments to the network of that name.
 pub fn network_digits(name: &str) -> String {
     hex_text(&network_hash(name))
+}
+
+/// `digits` hex digits (at most 64) of a container's id, for names where its first characters may be those of others too.
+pub fn container_digits(id: &str, digits: usize) -> String {
+    let mut all = hex_text(&digest::<32>(&[id]));
+    all.truncate(digits);
+    all
 }
 
 /// The mark on a network (a bridge) that `instance` made because an attachment needed it.

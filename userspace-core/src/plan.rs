@@ -8,20 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     addr::MacAddr,
-    conf::{BridgeConf, HalfConf, NetType},
+    conf::{BridgeConf, HalfConf, NetType, SocketsConf},
     id::{AttachmentId, InterfaceName},
     netns::NetnsRef,
     owner::{InstanceId, Owner},
     spec::{
-        Bandwidth, Bridge, ContainerEnd, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Macvlan,
-        MemifMode, Network, Rate, Tap, Vlan,
+        Bandwidth, Bridge, ContainerEnd, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec,
+        LogicalPort, Macvlan, Netdev, Network, Rate, Sandbox, Tap, Veth, Vlan,
     },
 };
 
+mod able;
 mod refusal;
+mod shared;
 pub(crate) mod userspace;
 
-pub use self::refusal::Refusal;
+pub use self::{
+    refusal::Refusal,
+    shared::{Access, SharedDir},
+};
 
 /// What a caller asks for.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct Request {
     pub overrides: Overrides,
     /// The directory that the host shares with containers.
     pub shared_dir: Option<PathBuf>,
+    /// Where the vswitch finds the sockets there, and who may use them.
+    pub sockets: SocketsConf,
 }
 
 /// What can be asked for one container.
@@ -49,6 +56,10 @@ pub struct Overrides {
     pub mac: Option<MacAddr>,
     /// Rate limits.
     pub bandwidth: Option<Bandwidth>,
+    /// The name of the container's port in OVN.
+    pub ovn_port: Option<String>,
+    /// The UID of the Kubernetes pod.
+    pub pod_uid: Option<String>,
 }
 
 /// What will be made for one attachment.
@@ -59,6 +70,9 @@ pub struct Plan {
     /// The host's half; none when the container's end is all there is (macvlan, tap).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Part>,
+    /// The pair of kernel interfaces that the kernel's engine makes for another vswitch, where `host` attaches the host's end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Part>,
     /// The container's half.
     pub container: Container,
 }
@@ -94,8 +108,8 @@ pub struct Published {
     pub mac: MacAddr,
     /// The half in the Go plugins' words, complete.
     pub config: HalfConf,
-    /// The directory on the host that the container sees.
-    pub shared_dir: PathBuf,
+    /// The directory that the container sees, where the half and its socket are.
+    pub shared: SharedDir,
 }
 
 impl Plan {
@@ -109,41 +123,50 @@ impl Plan {
         let mac = container_mac(request, host, &owner);
         let mtu_bytes = mtu(request, kind)?;
         let bandwidth = request.overrides.bandwidth.or(policing(&request.host));
-        let network = network(host, &request.host)?;
+        let network = network(host, request)?;
+        let logical_port = logical_port(host, request, mac)?;
+        let sandbox = (host == EngineKind::Ovs).then(|| sandbox(request));
         if !kind.is_kernel() {
-            let half = userspace::Half { request, kind, host, container, mac, mtu_bytes, bandwidth };
-            let (host, container) = half.split(network)?;
-            return Ok(Self { owner, host: Some(host), container: Container::Published(container) });
+            let half = userspace::Half { request, owner: &owner, kind, host, container, mac, mtu_bytes };
+            let (mut host, container) = half.split(network)?;
+            host.spec = InterfaceSpec { bandwidth, logical_port, sandbox, ..host.spec };
+            able::check(&host, &request.host)?;
+            return Ok(Self {
+                owner,
+                host: Some(host),
+                pair: None,
+                container: Container::Published(container),
+            });
         }
         let end = ContainerEnd { netns: netns(request)?, name: request.attachment.interface.clone(), mac };
-        let spec =
-            InterfaceSpec { device: kernel_device(kind, end, request)?, mac: None, mtu_bytes, bandwidth };
-        if host == EngineKind::Linux {
-            refuse_on_linux(&spec, &network, &request.host)?;
-        }
-        Ok(Self::kernel(owner, host, spec, network, request))
+        let spec = InterfaceSpec {
+            device: kernel_device(kind, end, request, host)?,
+            mac: None,
+            mtu_bytes,
+            bandwidth: None,
+            logical_port: None,
+            sandbox: None,
+        };
+        let container =
+            Part { engine: linux(request.netns.clone()), spec: spec.clone(), network: Network::None };
+        let engine = EngineAt { kind: host, socket: request.host.socket.clone(), netns: None };
+        let (device, pair) = beside(&owner, host, &spec)?;
+        let spec = InterfaceSpec { device, bandwidth, logical_port, sandbox, ..spec };
+        let part = Part { engine, spec, network };
+        able::check(&part, &request.host)?;
+        let alone = host == EngineKind::Linux && kind != InterfaceKind::Veth;
+        Ok(Self { owner, host: (!alone).then_some(part), pair, container: Container::Kernel(container) })
     }
 
-    /// Splits a kernel interface into the parts that engines make.
-    fn kernel(
-        owner: Owner,
-        host: EngineKind,
-        spec: InterfaceSpec,
-        network: Network,
-        request: &Request,
-    ) -> Self {
-        let alone = host == EngineKind::Linux && spec.kind() != InterfaceKind::Veth;
-        let container = Part {
-            engine: EngineAt { kind: EngineKind::Linux, socket: None, netns: request.netns.clone() },
-            spec: spec.clone(),
-            network: Network::None,
-        };
-        let host = Part {
-            engine: EngineAt { kind: host, socket: request.host.socket.clone(), netns: None },
-            spec,
-            network,
-        };
-        Self { owner, host: (!alone).then_some(host), container: Container::Kernel(container) }
+    /// Brings what the container is told in line with the host's half, which its engine may have completed.
+    pub(crate) fn tell_container(&mut self) {
+        let host = self.host.as_ref().map(|host| &host.spec.device);
+        if let (Some(Device::Memif(host)), Container::Published(published)) = (host, &mut self.container)
+            && let Some(theirs) = &mut published.config.memif
+        {
+            userspace::at_least(&mut theirs.rx_queues, host.tx_queues);
+            userspace::at_least(&mut theirs.tx_queues, host.rx_queues);
+        }
     }
 
     /// The container's end in its namespace, when it is a kernel interface.
@@ -191,6 +214,38 @@ impl Halves {
     }
 }
 
+/// The kernel, on the host or in a container.
+fn linux(netns: Option<NetnsRef>) -> EngineAt {
+    EngineAt { kind: EngineKind::Linux, socket: None, netns }
+}
+
+/// What the host's engine makes of a kernel interface, and the pair that the kernel's engine makes for another vswitch.
+fn beside(owner: &Owner, host: EngineKind, spec: &InterfaceSpec) -> Result<(Device, Option<Part>), Refusal> {
+    if host == EngineKind::Linux || spec.kind() != InterfaceKind::Veth {
+        return Ok((spec.device.clone(), None));
+    }
+    let name = owner.tag.host_name();
+    let name = name.parse().map_err(|_| Refusal::of("the interface on the host", &name, "is no name"))?;
+    let pair = Part { engine: linux(None), spec: spec.clone(), network: Network::None };
+    Ok((Device::Netdev(Netdev { name }), Some(pair)))
+}
+
+fn sandbox(request: &Request) -> Sandbox {
+    Sandbox {
+        interface: request.attachment.interface.clone(),
+        netns: request.netns.as_ref().map(|netns| netns.path.clone()),
+        pod_uid: request.overrides.pod_uid.clone(),
+    }
+}
+
+fn logical_port(host: EngineKind, request: &Request, mac: MacAddr) -> Result<Option<LogicalPort>, Refusal> {
+    match &request.overrides.ovn_port {
+        Some(id) if host == EngineKind::Ovs => Ok(Some(LogicalPort { id: id.clone(), mac })),
+        Some(id) => Err(Refusal::of("OvnPort", id, "OVN binds ports of engine \"ovs-dpdk\" only")),
+        None => Ok(None),
+    }
+}
+
 /// Which engines make that kind on the host.
 fn host_engines(kind: InterfaceKind) -> &'static [EngineKind] {
     use EngineKind::{Linux, Ovs, Vpp};
@@ -200,6 +255,7 @@ fn host_engines(kind: InterfaceKind) -> &'static [EngineKind] {
         InterfaceKind::Tap => &[Linux, Vpp],
         InterfaceKind::Veth => &[Linux, Ovs, Vpp],
         InterfaceKind::Macvlan => &[Linux],
+        InterfaceKind::Netdev => &[],
     }
 }
 
@@ -273,7 +329,12 @@ fn policing(host: &HalfConf) -> Option<Bandwidth> {
     })
 }
 
-fn kernel_device(kind: InterfaceKind, end: ContainerEnd, request: &Request) -> Result<Device, Refusal> {
+fn kernel_device(
+    kind: InterfaceKind,
+    end: ContainerEnd,
+    request: &Request,
+    host: EngineKind,
+) -> Result<Device, Refusal> {
     match kind {
         InterfaceKind::Tap => {
             let tap = request.host.tap.clone().unwrap_or_default();
@@ -294,13 +355,17 @@ fn kernel_device(kind: InterfaceKind, end: ContainerEnd, request: &Request) -> R
                 master.parse().map_err(|_| Refusal::of(key, &master, "is not an interface name"))?;
             Ok(Device::Macvlan(Macvlan { end, master, mode: macvlan.mode.unwrap_or_default() }))
         }
-        _ => Ok(Device::Veth(end)),
+        _ => Ok(Device::Veth(Veth { end, finish_checksums: host != EngineKind::Linux })),
     }
 }
 
-fn network(engine: EngineKind, host: &HalfConf) -> Result<Network, Refusal> {
-    let bridge = host.bridge.clone().unwrap_or_default();
-    match host.net_type.unwrap_or(NetType::None) {
+fn network(engine: EngineKind, request: &Request) -> Result<Network, Refusal> {
+    let mut bridge = request.host.bridge.clone().unwrap_or_default();
+    if request.overrides.ovn_port.is_some() {
+        // OVN's ports are on its integration bridge (ovn-architecture(7)).
+        bridge.bridge_name.get_or_insert_with(|| "br-int".to_owned());
+    }
+    match request.host.net_type.unwrap_or(NetType::None) {
         NetType::Interface => Ok(Network::Routed),
         NetType::Bridge => bridge_of(engine, &bridge).map(Network::Bridge),
         // Every port of OVS is on a bridge.
@@ -340,52 +405,9 @@ fn vlan(conf: &BridgeConf) -> Result<Vlan, Refusal> {
     Ok(Vlan { id, trunks, mode: conf.vlan_mode })
 }
 
-/// What the kernel's engine does not do, with what does.
-fn refuse_on_linux(spec: &InterfaceSpec, network: &Network, host: &HalfConf) -> Result<(), Refusal> {
-    if spec.kind() != InterfaceKind::Veth && *network != Network::None {
-        let net_type = match network {
-            Network::Bridge(_) => "bridge",
-            _ => "interface",
-        };
-        let reason = format!("a {} on linux takes \"none\" only", spec.kind());
-        return Err(Refusal::of("host.netType", net_type, reason));
-    }
-    if let Network::Bridge(bridge) = network
-        && !bridge.vlan.is_untouched()
-    {
-        let reason =
-            "VLANs on linux take a bridge each: name another bridgeName, or use \"ovs-dpdk\" or \"vpp\"";
-        let conf = host.bridge.clone().unwrap_or_default();
-        return Err(match (conf.vlan_id, conf.trunks) {
-            (Some(id), _) => Refusal::of("host.bridge.vlanId", id, reason),
-            (None, Some(trunks)) => Refusal::of("host.bridge.trunks", format!("{trunks:?}"), reason),
-            (None, None) => Refusal::of("host.bridge.vlanMode", format!("{:?}", conf.vlan_mode), reason),
-        });
-    }
-    if let Some(bandwidth) = spec.bandwidth {
-        let reason = "linux has no rate limits of its own: chain the plugin \"bandwidth\" behind this one";
-        let rate = |limit: Option<Rate>| limit.map_or(0, |rate| rate.bits_per_second);
-        let value =
-            format!("ingress {} bit/s, egress {} bit/s", rate(bandwidth.ingress), rate(bandwidth.egress));
-        return Err(Refusal::of("bandwidth", value, reason));
-    }
-    Ok(())
-}
-
 /// A half's own MTU, or the other half's.
 fn mtu_or(typed: Option<u32>, other: Option<u32>) -> Option<u32> {
     typed.filter(|mtu| *mtu != 0).or(other)
-}
-
-/// Why a memif's `inject-punt` is refused.
-fn refuse_mode(key: &str, mode: MemifMode) -> Result<(), Refusal> {
-    match mode {
-        MemifMode::Ethernet | MemifMode::Ip => Ok(()),
-        MemifMode::InjectPunt => {
-            let reason = "VPP crashes on it; \"ethernet\" and \"ip\" work";
-            Err(Refusal::of(key, "inject-punt", reason))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct State {
     pub addresses: Option<Vec<IpNet>>,
     /// Routes, in the same sense.
     pub routes: Option<Vec<Route>>,
+    /// What else is not as it was made, in the vswitch's own words. Only observed.
+    pub faults: Vec<Difference>,
 }
 
 impl State {
@@ -37,8 +39,7 @@ impl State {
             mac: spec.mac,
             mtu_bytes: spec.mtu_bytes,
             network: Some(network.clone()),
-            addresses: None,
-            routes: None,
+            ..Self::default()
         }
     }
 }
@@ -47,7 +48,7 @@ impl State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Which thing.
-    pub what: &'static str,
+    pub what: String,
     /// What it should be.
     pub wanted: String,
     /// What it is.
@@ -70,6 +71,7 @@ pub fn diff(desired: &State, observed: &State) -> Vec<Difference> {
     compare(&mut found, "the network", &seen(&desired.network), &observed.network);
     contain(&mut found, "address", &desired.addresses, &observed.addresses, PartialEq::eq);
     contain(&mut found, "route", &desired.routes, &observed.routes, satisfies);
+    found.extend(observed.faults.iter().cloned());
     found
 }
 
@@ -90,7 +92,8 @@ fn compare<T: PartialEq + fmt::Debug>(
     if let (Some(desired), Some(observed)) = (desired, observed)
         && desired != observed
     {
-        into.push(Difference { what, wanted: format!("{desired:?}"), found: format!("{observed:?}") });
+        let (wanted, found) = (format!("{desired:?}"), format!("{observed:?}"));
+        into.push(Difference { what: what.to_owned(), wanted, found });
     }
 }
 
@@ -106,7 +109,8 @@ fn contain<T: fmt::Debug>(
     };
     for wanted in desired {
         if !observed.iter().any(|found| matches(wanted, found)) {
-            into.push(Difference { what, wanted: format!("{wanted:?}"), found: "missing".to_owned() });
+            let (wanted, found) = (format!("{wanted:?}"), "missing".to_owned());
+            into.push(Difference { what: what.to_owned(), wanted, found });
         }
     }
 }
@@ -159,6 +163,10 @@ mod tests {
             ("address", |s| s.addresses = Some(vec![])),
             ("route", |s| s.routes = Some(vec![])),
         ];
+        let fault =
+            Difference { what: "ofport".to_owned(), wanted: "a port".to_owned(), found: "-1".to_owned() };
+        let broken = State { faults: vec![fault.clone()], ..state() };
+        assert_eq!(diff(&state(), &broken), [fault]);
         for (what, change) in cases {
             let mut observed = state();
             change(&mut observed);

@@ -58,6 +58,8 @@ pub enum InterfaceKind {
     Veth,
     /// A kernel interface on top of another.
     Macvlan,
+    /// A kernel interface of the host that is there already, and is attached to the vswitch.
+    Netdev,
 }
 
 impl InterfaceKind {
@@ -75,6 +77,7 @@ impl fmt::Display for InterfaceKind {
             Self::Tap => "tap",
             Self::Veth => "veth",
             Self::Macvlan => "macvlan",
+            Self::Netdev => "netdev",
         })
     }
 }
@@ -93,6 +96,34 @@ pub struct InterfaceSpec {
     /// Rate limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<Bandwidth>,
+    /// What a network controller knows this interface by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logical_port: Option<LogicalPort>,
+    /// Where the other end is, for people and other tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
+}
+
+/// An interface as a network controller (OVN) knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogicalPort {
+    /// The controller's name of the port.
+    pub id: String,
+    /// The MAC address that is behind it: the container's.
+    pub mac: MacAddr,
+}
+
+/// The place of a container's interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// The interface's name there.
+    pub interface: InterfaceName,
+    /// The path of its network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<PathBuf>,
+    /// The Kubernetes pod's UID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
 }
 
 impl InterfaceSpec {
@@ -104,10 +135,10 @@ impl InterfaceSpec {
     /// The container's end, for the kinds that have one in a network namespace.
     pub fn container_end(&self) -> Option<&ContainerEnd> {
         match &self.device {
-            Device::Veth(end) => Some(end),
+            Device::Veth(veth) => Some(&veth.end),
             Device::Tap(tap) => Some(&tap.end),
             Device::Macvlan(macvlan) => Some(&macvlan.end),
-            Device::Memif(_) | Device::VhostUser(_) => None,
+            Device::Memif(_) | Device::VhostUser(_) | Device::Netdev(_) => None,
         }
     }
 }
@@ -123,9 +154,11 @@ pub enum Device {
     /// A tap whose kernel side is the container's interface.
     Tap(Tap),
     /// A veth pair: this is its host end, and tells of the other.
-    Veth(ContainerEnd),
+    Veth(Veth),
     /// A macvlan: there is only the container's end.
     Macvlan(Macvlan),
+    /// A kernel interface of the host that is there already.
+    Netdev(Netdev),
 }
 
 impl Device {
@@ -137,6 +170,7 @@ impl Device {
             Self::Tap(_) => InterfaceKind::Tap,
             Self::Veth(_) => InterfaceKind::Veth,
             Self::Macvlan(_) => InterfaceKind::Macvlan,
+            Self::Netdev(_) => InterfaceKind::Netdev,
         }
     }
 }
@@ -150,6 +184,25 @@ pub struct ContainerEnd {
     pub name: InterfaceName,
     /// Its MAC address.
     pub mac: MacAddr,
+}
+
+/// A pair of kernel interfaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Veth {
+    /// The end in the container.
+    #[serde(flatten)]
+    pub end: ContainerEnd,
+    /// Whether both ends finish the checksums of what they send. A vswitch in userspace takes packets from the pair as they are, and
+    /// hands them to others that take an unfinished checksum for a wrong one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finish_checksums: bool,
+}
+
+/// A kernel interface of the host that is there already: made by another engine, for this one to attach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Netdev {
+    /// Its name.
+    pub name: InterfaceName,
 }
 
 /// A persistent tap.
@@ -288,9 +341,11 @@ pub struct VhostUser {
     pub mode: SocketMode,
     /// The socket, as this end's engine opens it.
     pub socket: PathBuf,
-    /// The group that may connect to the socket; unchanged when absent.
+    /// Queue pairs, where this end decides.
+    pub queues: u8,
+    /// How often OVS tries again to send to a full queue; its own number when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
+    pub tx_retries: Option<u8>,
     /// Generic segmentation offload.
     pub gso: bool,
     /// Packed virtqueues.

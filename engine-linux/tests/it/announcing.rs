@@ -8,7 +8,7 @@ use std::{
 };
 
 use engine_linux::LinuxEngine;
-use userspace_core::{addr::Address, engine::Engine};
+use userspace_core::{addr::Address, engine::Engine, spec::Network};
 
 use crate::support::{bridge, cx, in_world, owner};
 
@@ -16,7 +16,7 @@ use crate::support::{bridge, cx, in_world, owner};
 fn a_bridge_hears_of_both_families() {
     in_world(|world| async move {
         let (owner, spec) = (owner("c1", "net1"), world.veth("net1"));
-        let host = LinuxEngine::host().ensure(cx(), &owner, &spec).await.unwrap();
+        let host = LinuxEngine::host().ensure(cx(), &owner, &spec, &Network::None).await.unwrap();
         host.join(cx(), &bridge("br7")).await.unwrap();
         // Started in this thread's namespace.
         let mut command = Command::new("tcpdump");
@@ -26,7 +26,7 @@ fn a_bridge_hears_of_both_families() {
             return;
         };
         thread::sleep(Duration::from_millis(400));
-        let inside = world.engine_inside().ensure(cx(), &owner, &spec).await.unwrap();
+        let inside = world.engine_inside().ensure(cx(), &owner, &spec, &Network::None).await.unwrap();
         let address = |ip: &str| Address { ip: ip.parse().unwrap(), gateway: None };
         inside.assign(cx(), &[address("10.1.0.5/24"), address("fd00::5/64")], &[]).await.unwrap();
         thread::sleep(Duration::from_millis(400));

@@ -6,23 +6,23 @@ use engine_linux::LinuxEngine;
 use userspace_core::{
     addr::{Address, Route},
     engine::{Engine, Interface},
-    spec::{Device, InterfaceSpec, Tap},
+    spec::{Device, InterfaceSpec, Network, Tap},
 };
 
 use crate::support::{World, cx, in_world, owner};
 
 async fn pair(world: &World, name: &str) -> Box<dyn Interface> {
     let (owner, spec): (_, InterfaceSpec) = (owner("c1", name), world.veth(name));
-    LinuxEngine::host().ensure(cx(), &owner, &spec).await.unwrap();
-    world.engine_inside().ensure(cx(), &owner, &spec).await.unwrap()
+    LinuxEngine::host().ensure(cx(), &owner, &spec, &Network::None).await.unwrap();
+    world.engine_inside().ensure(cx(), &owner, &spec, &Network::None).await.unwrap()
 }
 
 fn address(ip: &str, gateway: Option<&str>) -> Address {
     Address { ip: ip.parse().unwrap(), gateway: gateway.map(|text| text.parse().unwrap()) }
 }
 
-async fn addresses(made: &dyn Interface) -> Vec<String> {
-    let all = made.observe(cx()).await.unwrap().addresses.unwrap();
+async fn addresses(made: &dyn Interface, spec: &InterfaceSpec) -> Vec<String> {
+    let all = made.observe(cx(), spec).await.unwrap().addresses.unwrap();
     all.iter().map(ToString::to_string).filter(|text| !text.starts_with("fe80")).collect()
 }
 
@@ -46,7 +46,7 @@ fn the_second_address_of_a_subnet_stays_when_the_first_goes() {
         let (one, two) = (address("10.1.0.5/24", None), address("10.1.0.6/24", None));
         made.assign(cx(), &[one, two], &[]).await.unwrap();
         made.assign(cx(), &[two], &[]).await.unwrap();
-        assert_eq!(addresses(made.as_ref()).await, ["10.1.0.6/24"]);
+        assert_eq!(addresses(made.as_ref(), &world.veth("net1")).await, ["10.1.0.6/24"]);
     });
 }
 
@@ -95,7 +95,8 @@ fn a_tap_that_nobody_has_opened_is_not_waited_for() {
     in_world(|world| async move {
         let tap = Tap { end: world.end("net1"), owner_uid: None, group_gid: None, multi_queue: false };
         let spec = world.spec(Device::Tap(tap));
-        let made = world.engine_inside().ensure(cx(), &owner("c1", "net1"), &spec).await.unwrap();
+        let made =
+            world.engine_inside().ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
         let start = Instant::now();
         made.assign(cx(), &[address("10.1.0.5/24", None)], &[]).await.unwrap();
         assert!(start.elapsed() < Duration::from_millis(30), "{:?}", start.elapsed());

@@ -5,6 +5,7 @@ use kernel_links::Change;
 use userspace_core::{
     engine::{Engine, EngineError, ErrorKind},
     owner::{InstanceId, network_mark},
+    spec::Network,
 };
 
 use crate::support::{World, bridge, cx, fail_at, in_world, owner};
@@ -27,8 +28,10 @@ async fn delete(engine: &LinuxEngine) -> Result<(), EngineError> {
 fn it_goes_with_the_last_member_only() {
     in_world(|world| async move {
         let engine = LinuxEngine::host();
-        let one = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
-        let two = engine.ensure(cx(), &owner("c1", "net2"), &world.veth("net2")).await.unwrap();
+        let one =
+            engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
+        let two =
+            engine.ensure(cx(), &owner("c1", "net2"), &world.veth("net2"), &Network::None).await.unwrap();
         one.join(cx(), &bridge("br7")).await.unwrap();
         two.join(cx(), &bridge("br7")).await.unwrap();
         delete(&engine).await.unwrap();
@@ -44,11 +47,13 @@ fn a_foreign_one_is_joined_and_left_alone() {
     in_world(|world| async move {
         world.host.add_bridge("br7").await.unwrap();
         let engine = LinuxEngine::host();
-        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        let made =
+            engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
         made.join(cx(), &bridge("br7")).await.unwrap();
         delete(&engine).await.unwrap();
         assert_eq!(world.link("br7").await.unwrap().alias, None);
-        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        let made =
+            engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
         let error = made.join(cx(), &bridge("lo")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
     });
@@ -66,7 +71,8 @@ fn an_interrupted_join_leaves_none_after_del() {
     ] {
         in_world(move |world| async move {
             let engine = LinuxEngine::host();
-            let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+            let made =
+                engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
             fail_at(point);
             made.join(cx(), &bridge("br7")).await.unwrap_err();
             delete(&engine).await.unwrap();
@@ -80,7 +86,8 @@ fn an_interrupted_del_leaves_none_after_the_next() {
     for point in ["before delete", "after delete", "before remove bridge", "after remove bridge"] {
         in_world(move |world| async move {
             let engine = LinuxEngine::host();
-            let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+            let made =
+                engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
             made.join(cx(), &bridge("br7")).await.unwrap();
             fail_at(point);
             delete(&engine).await.unwrap_err();
@@ -98,7 +105,8 @@ fn one_of_another_instance_is_left_to_it() {
         let mark = Change { alias: Some(theirs.clone()), ..Change::default() };
         world.host.change_link_named("br7", mark).await.unwrap();
         let engine = LinuxEngine::host();
-        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        let made =
+            engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
         made.join(cx(), &bridge("br7")).await.unwrap();
         delete(&engine).await.unwrap();
         assert_eq!(world.link("br7").await.unwrap().alias, Some(theirs));
@@ -109,7 +117,8 @@ fn one_of_another_instance_is_left_to_it() {
 fn it_goes_with_a_port_that_has_gone_by_itself() {
     in_world(|world| async move {
         let engine = LinuxEngine::host();
-        let made = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.unwrap();
+        let made =
+            engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None).await.unwrap();
         made.join(cx(), &bridge("br7")).await.unwrap();
         let end = world.inside.link_by_name("net1").await.unwrap().unwrap();
         world.inside.delete_link(end.index).await.unwrap();

@@ -5,6 +5,7 @@ use kernel_links::Change;
 use userspace_core::{
     engine::{Engine, ErrorKind, Hint},
     netns::NetnsRef,
+    spec::Network,
 };
 
 use crate::support::{cx, fail_at, in_world, owner};
@@ -15,9 +16,9 @@ fn an_unmarked_pair_is_found_and_marked_again() {
         let engine = LinuxEngine::host();
         let owner = owner("c1", "net1");
         fail_at("after create veth");
-        engine.ensure(cx(), &owner, &world.veth("net1")).await.err().unwrap();
+        engine.ensure(cx(), &owner, &world.veth("net1"), &Network::None).await.err().unwrap();
         assert!(engine.find(cx(), &owner.tag, None).await.unwrap().is_some());
-        engine.ensure(cx(), &owner, &world.veth("net1")).await.unwrap();
+        engine.ensure(cx(), &owner, &world.veth("net1"), &Network::None).await.unwrap();
         assert_eq!(engine.owned(cx()).await.unwrap().len(), 1);
     });
 }
@@ -28,11 +29,11 @@ fn an_unmarked_pair_of_another_specification_is_no_match() {
         let engine = LinuxEngine::host();
         let owner = owner("c1", "net1");
         fail_at("after create veth");
-        engine.ensure(cx(), &owner, &world.veth("net1")).await.err().unwrap();
+        engine.ensure(cx(), &owner, &world.veth("net1"), &Network::None).await.err().unwrap();
         let mut other = world.veth("net1");
         other.mtu_bytes = Some(1300);
-        if let Ok(made) = engine.ensure(cx(), &owner, &other).await {
-            assert_eq!(made.observe(cx()).await.unwrap().mtu_bytes, Some(1300));
+        if let Ok(made) = engine.ensure(cx(), &owner, &other, &Network::None).await {
+            assert_eq!(made.observe(cx(), &other).await.unwrap().mtu_bytes, Some(1300));
         }
     });
 }
@@ -42,7 +43,7 @@ fn a_renamed_host_end_is_found_by_the_hint() {
     in_world(|world| async move {
         let engine = LinuxEngine::host();
         let owner = owner("c1", "net1");
-        let made = engine.ensure(cx(), &owner, &world.veth("net1")).await.unwrap();
+        let made = engine.ensure(cx(), &owner, &world.veth("net1"), &Network::None).await.unwrap();
         let hint = made.hint();
         let down = Change { up: Some(false), ..Change::default() };
         world.host.change_link(hint.index.unwrap(), down).await.unwrap();
@@ -57,7 +58,11 @@ fn somebody_elses_name_in_the_container_is_a_conflict() {
     in_world(|world| async move {
         world.inside.add_bridge("net1").await.unwrap();
         let engine = LinuxEngine::host();
-        let error = engine.ensure(cx(), &owner("c1", "net1"), &world.veth("net1")).await.err().unwrap();
+        let error = engine
+            .ensure(cx(), &owner("c1", "net1"), &world.veth("net1"), &Network::None)
+            .await
+            .err()
+            .unwrap();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         let inside = world.inside.link_by_name("net1").await.unwrap().unwrap();
         assert_eq!((inside.kind.as_deref(), inside.alias), (Some("bridge"), None));

@@ -3,7 +3,7 @@
 use engine_linux::LinuxEngine;
 use userspace_core::{
     engine::{Engine, EngineError, ErrorKind, Interface, chain},
-    spec::{Device, Macvlan, MacvlanMode, Tap},
+    spec::{Device, Macvlan, MacvlanMode, Network, Tap},
 };
 
 use crate::support::{World, bridge, cx, in_world, owner};
@@ -17,7 +17,7 @@ async fn macvlan(
     let device = Macvlan { end: world.end("net1"), master: master.parse().unwrap(), mode };
     let mut spec = world.spec(Device::Macvlan(device));
     spec.mtu_bytes = mtu;
-    world.engine_inside().ensure(cx(), &owner("c1", "net1"), &spec).await
+    world.engine_inside().ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_refused_master_is_named() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(chain(&error).contains("macvlan.master") && chain(&error).contains("nosuch"), "{error:?}");
         let (owner, spec) = (owner("c2", "net1"), world.veth("other"));
-        let port = LinuxEngine::host().ensure(cx(), &owner, &spec).await.unwrap();
+        let port = LinuxEngine::host().ensure(cx(), &owner, &spec, &Network::None).await.unwrap();
         port.join(cx(), &bridge("br7")).await.unwrap();
         let name = port.hint().name.unwrap();
         let error = macvlan(&world, &name, MacvlanMode::Bridge, None).await.err().unwrap();
@@ -57,8 +57,8 @@ fn a_tap_stays_and_is_ensured_once() {
             Tap { end: world.end("net1"), owner_uid: Some(1234), group_gid: Some(4321), multi_queue: true };
         let spec = world.spec(Device::Tap(tap));
         let engine = world.engine_inside();
-        let first = engine.ensure(cx(), &owner("c1", "net1"), &spec).await.unwrap();
-        let again = engine.ensure(cx(), &owner("c1", "net1"), &spec).await.unwrap();
+        let first = engine.ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
+        let again = engine.ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
         assert_eq!(first.hint(), again.hint());
         let link = world.inside.link_by_name("net1").await.unwrap().unwrap();
         assert_eq!((link.kind.as_deref(), link.up, link.mtu), (Some("tun"), true, 1400));

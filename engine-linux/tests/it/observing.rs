@@ -14,12 +14,13 @@ use crate::support::{bridge, cx, in_world, owner};
 fn a_routed_interface_is_as_it_was_asked_for() {
     in_world(|world| async move {
         let spec = world.veth("net1");
-        let made = LinuxEngine::host().ensure(cx(), &owner("c1", "net1"), &spec).await.unwrap();
+        let made =
+            LinuxEngine::host().ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
         made.join(cx(), &Network::Routed).await.unwrap();
         let gateway = Address { ip: "10.1.0.1/32".parse().unwrap(), gateway: None };
         made.assign(cx(), &[gateway], &[]).await.unwrap();
         let desired = State::desired(&spec, &Network::Routed);
-        assert_eq!(diff(&desired, &made.observe(cx()).await.unwrap()), []);
+        assert_eq!(diff(&desired, &made.observe(cx(), &spec).await.unwrap()), []);
     });
 }
 
@@ -27,9 +28,10 @@ fn a_routed_interface_is_as_it_was_asked_for() {
 fn having_left_the_bridge_is_noticed() {
     in_world(|world| async move {
         let spec = world.veth("net1");
-        let made = LinuxEngine::host().ensure(cx(), &owner("c1", "net1"), &spec).await.unwrap();
+        let made =
+            LinuxEngine::host().ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
         let desired = State::desired(&spec, &bridge("br7"));
-        assert_ne!(diff(&desired, &made.observe(cx()).await.unwrap()), []);
+        assert_ne!(diff(&desired, &made.observe(cx(), &spec).await.unwrap()), []);
     });
 }
 
@@ -38,8 +40,8 @@ fn the_attributes_of_routes_come_back() {
     in_world(|world| async move {
         let spec = world.veth("net1");
         let owner = owner("c1", "net1");
-        let _host = LinuxEngine::host().ensure(cx(), &owner, &spec).await.unwrap();
-        let made = world.engine_inside().ensure(cx(), &owner, &spec).await.unwrap();
+        let _host = LinuxEngine::host().ensure(cx(), &owner, &spec, &Network::None).await.unwrap();
+        let made = world.engine_inside().ensure(cx(), &owner, &spec, &Network::None).await.unwrap();
         let address = |ip: &str| Address { ip: ip.parse().unwrap(), gateway: None };
         let on_link = |dst: &str| Route { scope: Some(253), ..Route::new(dst.parse().unwrap(), None) };
         let by = |dst: &str, gw: &str| Route::new(dst.parse().unwrap(), Some(gw.parse().unwrap()));
@@ -59,7 +61,7 @@ fn the_attributes_of_routes_come_back() {
         made.assign(cx(), &[address("10.1.0.5/32"), address("fd00::5/128")], &routes).await.unwrap();
         for route in routes {
             let desired = State { routes: Some(vec![route.clone()]), ..State::default() };
-            assert_eq!(diff(&desired, &made.observe(cx()).await.unwrap()), [], "{route:?}");
+            assert_eq!(diff(&desired, &made.observe(cx(), &spec).await.unwrap()), [], "{route:?}");
         }
     });
 }

@@ -10,7 +10,7 @@ use userspace_core::{
     fault::{Action, Plan, arm},
     netns::NetnsRef,
     owner::{InstanceId, Owner},
-    spec::{Bridge, ContainerEnd, Device, InterfaceSpec, Network, Vlan},
+    spec::{Bridge, ContainerEnd, Device, InterfaceSpec, Network, Veth, Vlan},
     testing::plans,
 };
 
@@ -51,7 +51,7 @@ fn world() -> World {
 impl World {
     /// A pair whose container's end is called `name`.
     pub(crate) fn veth(&self, name: &str) -> InterfaceSpec {
-        self.spec(Device::Veth(self.end(name)))
+        self.spec(Device::Veth(Veth { end: self.end(name), finish_checksums: false }))
     }
 
     pub(crate) fn end(&self, name: &str) -> ContainerEnd {
@@ -60,7 +60,14 @@ impl World {
     }
 
     pub(crate) fn spec(&self, device: Device) -> InterfaceSpec {
-        InterfaceSpec { device, mac: None, mtu_bytes: Some(1400), bandwidth: None }
+        InterfaceSpec {
+            device,
+            mac: None,
+            mtu_bytes: Some(1400),
+            bandwidth: None,
+            logical_port: None,
+            sandbox: None,
+        }
     }
 
     pub(crate) fn engine_inside(&self) -> LinuxEngine {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, network_of};
+use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, network_of, shared_of};
 use crate::{
     addr::MacAddr,
     addressing::{self, Assignment},
@@ -61,6 +61,7 @@ impl From<EngineError> for AddError {
 
 /// The engines of a plan, opened.
 struct Opened {
+    pair: Option<Arc<dyn Engine>>,
     host: Option<Arc<dyn Engine>>,
     container: Option<Arc<dyn Engine>>,
 }
@@ -70,10 +71,11 @@ struct Opened {
 /// # Errors
 /// [`ErrorKind::Conflict`] when the attachment exists; it then stays as it is. Any other failure has been undone.
 pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Outcome, AddError> {
+    let mut request = request;
     let tag = request.plan.owner.tag;
     let _lock = world.lock(cx, &LockName::attachment(&tag)).await?;
     forget_the_dead(world, cx, &request).await?;
-    let opened = refuse(world, cx, &request.plan).await?;
+    let opened = refuse(world, cx, &mut request.plan).await?;
     let mut record = Record::new(request.plan, request.config);
     let mut ipam_asked = false;
     let work = Work { world, cx, opened: &opened, ipam: request.ipam };
@@ -109,18 +111,22 @@ async fn forget_the_dead(world: World<'_>, cx: Cx, request: &AddRequest<'_>) -> 
     })
 }
 
-/// Everything that can be known to fail, asked before anything is made.
-async fn refuse(world: World<'_>, cx: Cx, plan: &Plan) -> Result<Opened, EngineError> {
-    let id = &plan.owner.attachment;
+/// Everything that can be known to fail, asked before anything is made; and what the vswitch knows of the plan is put into it.
+async fn refuse(world: World<'_>, cx: Cx, plan: &mut Plan) -> Result<Opened, EngineError> {
+    let id = plan.owner.attachment.clone();
     let exists = || EngineError::new(ErrorKind::Conflict, format!("add {id} (it is attached already)"));
-    if world.records.exists(id) {
+    if world.records.exists(&id) {
         return Err(exists());
     }
-    let mut opened = Opened { host: None, container: None };
-    if let Some(part) = &plan.host {
+    let mut opened = Opened { pair: None, host: None, container: None };
+    if let Some(part) = &mut plan.pair {
+        opened.pair = Some(able(world, cx, part).await?);
+    }
+    if let Some(part) = &mut plan.host {
         opened.host = Some(able(world, cx, part).await?);
     }
-    if let Container::Kernel(part) = &plan.container {
+    plan.tell_container();
+    if let Container::Kernel(part) = &mut plan.container {
         opened.container = Some(match plan.host {
             Some(_) => world.engines.open(&part.engine)?,
             None => able(world, cx, part).await?,
@@ -128,19 +134,20 @@ async fn refuse(world: World<'_>, cx: Cx, plan: &Plan) -> Result<Opened, EngineE
     }
     // With a lost record, the mark tells. A pair's ends are there together: the host's end answers for both.
     let hint = hint_of(plan);
-    let made_by = opened.host.as_ref().or(opened.container.as_ref());
-    if let Some(engine) = made_by
-        && engine.find(cx, &plan.owner.tag, hint.as_ref()).await?.is_some()
-    {
-        return Err(exists());
+    let alone = opened.container.as_ref().filter(|_| opened.host.is_none());
+    for engine in [opened.host.as_ref(), opened.pair.as_ref(), alone].into_iter().flatten() {
+        if engine.find(cx, &plan.owner.tag, hint.as_ref()).await?.is_some() {
+            return Err(exists());
+        }
     }
     Ok(opened)
 }
 
-async fn able(world: World<'_>, cx: Cx, part: &Part) -> Result<Arc<dyn Engine>, EngineError> {
+async fn able(world: World<'_>, cx: Cx, part: &mut Part) -> Result<Arc<dyn Engine>, EngineError> {
     let engine = world.engines.open(&part.engine)?;
     let info = engine.ready(cx).await?;
     engine.supports(&info, &part.spec, &part.network)?;
+    engine.complete(&info, &mut part.spec);
     Ok(engine)
 }
 
@@ -193,16 +200,28 @@ impl Work<'_> {
         &self,
         plan: &Plan,
     ) -> Result<(Option<Box<dyn Interface>>, Option<Box<dyn Interface>>), EngineError> {
+        let Self { world, cx, opened, .. } = self;
+        if let Some(shared) = shared_of(plan) {
+            fault::point("before share")?;
+            world.stores.share(shared)?;
+            fault::point("after share")?;
+        }
+        if let (Some(engine), Some(part)) = (&opened.pair, &plan.pair) {
+            engine.ensure(*cx, &plan.owner, &part.spec, &part.network).await?;
+        }
         let mut host = None;
-        if let (Some(engine), Some(part)) = (&self.opened.host, &plan.host) {
-            let made = engine.ensure(self.cx, &plan.owner, &part.spec).await?;
-            let _lock = self.world.lock_network(self.cx, &part.engine, &part.network).await?;
-            made.join(self.cx, &part.network).await?;
+        if let (Some(engine), Some(part)) = (&opened.host, &plan.host) {
+            let made = engine.ensure(*cx, &plan.owner, &part.spec, &part.network).await?;
+            let _lock = world.lock_network(*cx, &part.engine, &part.network).await?;
+            made.join(*cx, &part.network).await?;
             host = Some(made);
         }
+        if let Some(shared) = shared_of(plan) {
+            world.stores.open_up(shared)?;
+        }
         let mut container = None;
-        if let (Some(engine), Container::Kernel(part)) = (&self.opened.container, &plan.container) {
-            container = Some(engine.ensure(self.cx, &plan.owner, &part.spec).await?);
+        if let (Some(engine), Container::Kernel(part)) = (&opened.container, &plan.container) {
+            container = Some(engine.ensure(*cx, &plan.owner, &part.spec, &part.network).await?);
         }
         Ok((host, container))
     }
@@ -230,7 +249,7 @@ impl Work<'_> {
             return Ok(());
         };
         let half = half(plan, published, allocation);
-        let store = self.world.stores.open(&published.shared_dir);
+        let store = self.world.stores.open(&published.shared.dir);
         store.publish(self.cx, &half).await
     }
 }

@@ -88,6 +88,12 @@ pub async fn check(
     }
     let (for_host, mut for_container) = addressing::assign(&network, &allocation)?;
     for_container.addresses.extend(beyond);
+    if let Some(part) = &plan.pair {
+        let desired = State::desired(&part.spec, &part.network);
+        let place = Place { what: "the pair of kernel interfaces", part, hint: None };
+        // As the port of a vswitch it has a master that says nothing.
+        place.compare(world, cx, &record, State { network: None, ..desired }).await?;
+    }
     if let Some(part) = &plan.host {
         let mut desired = State::desired(&part.spec, &part.network);
         give(&mut desired, &for_host);
@@ -106,7 +112,10 @@ pub async fn check(
             place.compare(world, cx, &record, desired).await?;
         }
         Container::Published(published) => {
-            let store = world.stores.open(&published.shared_dir);
+            if !world.stores.is_shared(&published.shared) {
+                return Err(CheckError::Missing("the link to the container's directory"));
+            }
+            let store = world.stores.open(&published.shared.dir);
             if !store.is_published(cx, id).await? {
                 return Err(CheckError::Missing("the container's published half"));
             }
@@ -139,7 +148,7 @@ impl Place<'_> {
             other => other?,
         };
         let interface = found.ok_or(CheckError::Missing(self.what))?;
-        let differences = diff(&desired, &interface.observe(cx).await?);
+        let differences = diff(&desired, &interface.observe(cx, &self.part.spec).await?);
         if differences.is_empty() {
             return Ok(());
         }

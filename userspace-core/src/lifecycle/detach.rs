@@ -2,8 +2,9 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use super::{Collecting, World, gone_is_none};
+use super::{Collecting, World, gone_is_none, shared_of};
 use crate::{
+    conf::SocketsConf,
     cx::Cx,
     engine::{Engine, EngineError, ErrorKind, Hint, chain},
     fault,
@@ -11,9 +12,12 @@ use crate::{
     ipam::Ipam,
     lock::LockName,
     owner::{InstanceId, OwnerTag},
-    plan::{Container, Plan, userspace::short},
+    plan::{
+        Container, Part, Plan, SharedDir,
+        userspace::{default_shared_dir, memif_file, vhost_file},
+    },
     record::Record,
-    spec::{EngineAt, InterfaceKind, Network},
+    spec::{EngineAt, EngineKind, InterfaceKind, Network},
 };
 
 /// What is to go.
@@ -36,8 +40,12 @@ pub struct Fallback {
     pub network: Network,
     /// The kernel in the container.
     pub container: Option<EngineAt>,
-    /// The directory that the container shared.
+    /// The directory that the containers shared; the engine's usual one when absent.
     pub shared_dir: Option<PathBuf>,
+    /// Where the links to it are.
+    pub sockets: SocketsConf,
+    /// Names of sockets beside the usual ones.
+    pub socket_files: Vec<String>,
 }
 
 /// What could not be removed. All other steps have been done; the record stays, for the next try.
@@ -85,7 +93,12 @@ pub(super) async fn detach_locked(
     };
     let mut failed = Collecting::default();
     failed.note(withdraw(world, cx, &places, target).await);
-    let removed = failed.note(remove_host(world, cx, &places).await);
+    let mut removed = failed.note(remove_host(world, cx, &places).await);
+    if let Some(at) = &places.pair {
+        let pair = failed.note(remove_from(world, cx, &places, at).await);
+        removed = if pair == Some(true) { pair } else { removed };
+    }
+    failed.note(unshare(world, &places));
     // The container's end of a pair has gone with the host's.
     if !(places.paired && removed == Some(true)) {
         failed.note(remove_container(world, cx, &places).await);
@@ -99,6 +112,8 @@ pub(super) async fn detach_locked(
     if failed.0.is_empty() { Ok(()) } else { Err(DetachError(failed.0)) }
 }
 
+const HOST_KERNEL: EngineAt = EngineAt { kind: EngineKind::Linux, socket: None, netns: None };
+
 /// Where an attachment's parts are.
 struct Places {
     tag: OwnerTag,
@@ -108,7 +123,9 @@ struct Places {
     container: Option<EngineAt>,
     container_hint: Hint,
     paired: bool,
-    shared_dir: Option<PathBuf>,
+    /// Where the pair of the host's half was made, when another engine than the host's makes it.
+    pair: Option<EngineAt>,
+    shared: Option<SharedDir>,
     /// Whether a record says so, and not only the configuration.
     recorded: bool,
 }
@@ -116,11 +133,12 @@ struct Places {
 impl Places {
     fn of(record: &Record) -> Self {
         let plan: &Plan = &record.plan;
-        let (container, shared_dir) = match &plan.container {
-            Container::Kernel(part) => (Some(part.engine.clone()), None),
-            Container::Published(published) => (None, Some(published.shared_dir.clone())),
+        let container = match &plan.container {
+            Container::Kernel(part) => Some(part.engine.clone()),
+            Container::Published(_) => None,
         };
         let host = plan.host.as_ref();
+        let is_veth = |part: &Part| part.spec.kind() == InterfaceKind::Veth;
         Self {
             tag: plan.owner.tag,
             host: host.map(|host| host.engine.clone()),
@@ -128,8 +146,9 @@ impl Places {
             network: super::network_of(plan),
             container,
             container_hint: named(&plan.owner.attachment),
-            paired: host.is_some_and(|host| host.spec.kind() == InterfaceKind::Veth),
-            shared_dir,
+            paired: plan.pair.is_some() || host.is_some_and(is_veth),
+            pair: plan.pair.as_ref().map(|pair| pair.engine.clone()),
+            shared: shared_of(plan).cloned(),
             recorded: true,
         }
     }
@@ -144,15 +163,28 @@ impl Places {
 
     fn guess(target: &Detach<'_>) -> Self {
         let fallback = target.fallback.clone();
+        let tag = OwnerTag::new(&target.attachment, InstanceId::ANY);
+        let kind = fallback.host.as_ref().map(|host| host.kind);
+        // The kernel's interfaces share no directory.
+        let vswitch = kind.filter(|kind| *kind != EngineKind::Linux);
+        let parent = fallback.shared_dir.or_else(|| Some(PathBuf::from(default_shared_dir(vswitch?))));
+        let shared = |parent: PathBuf| {
+            let id = &target.attachment;
+            let mut found = SharedDir::guess(&parent, &fallback.sockets, &id.container, &tag);
+            found.sockets.extend([memif_file(id), vhost_file(id)]);
+            found.sockets.extend(fallback.socket_files);
+            found
+        };
         Self {
-            tag: OwnerTag::new(&target.attachment, InstanceId::ANY),
+            tag,
             host: fallback.host,
             hint: None,
             network: fallback.network,
             container: fallback.container,
             container_hint: named(&target.attachment),
             paired: false,
-            shared_dir: fallback.shared_dir.map(|dir| dir.join(short(&target.attachment.container))),
+            pair: vswitch.map(|_| HOST_KERNEL),
+            shared: parent.map(shared),
             recorded: false,
         }
     }
@@ -163,17 +195,31 @@ fn named(id: &AttachmentId) -> Hint {
 }
 
 async fn withdraw(world: World<'_>, cx: Cx, places: &Places, target: &Detach<'_>) -> Result<(), EngineError> {
-    match &places.shared_dir {
-        Some(dir) => world.stores.open(dir).withdraw(cx, &target.attachment).await,
+    match &places.shared {
+        Some(shared) => world.stores.open(&shared.dir).withdraw(cx, &target.attachment).await,
         None => Ok(()),
     }
 }
 
+fn unshare(world: World<'_>, places: &Places) -> Result<(), EngineError> {
+    let Some(shared) = &places.shared else {
+        return Ok(());
+    };
+    fault::point("before unshare")?;
+    world.stores.unshare(shared)?;
+    fault::point("after unshare")
+}
+
 /// Whether there was a host's half.
 async fn remove_host(world: World<'_>, cx: Cx, places: &Places) -> Result<bool, EngineError> {
-    let Some(at) = &places.host else {
-        return Ok(false);
-    };
+    match &places.host {
+        Some(at) => remove_from(world, cx, places, at).await,
+        None => Ok(false),
+    }
+}
+
+/// Whether the attachment had something there.
+async fn remove_from(world: World<'_>, cx: Cx, places: &Places, at: &EngineAt) -> Result<bool, EngineError> {
     let Some(engine) = places.open(world, at)? else {
         return Ok(false);
     };

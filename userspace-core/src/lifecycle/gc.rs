@@ -10,7 +10,7 @@ use crate::{
     ipam::Ipam,
     lifecycle::detach::DetachError,
     owner::{InstanceId, Owner, OwnerTag},
-    spec::{EngineAt, Network},
+    spec::EngineAt,
 };
 
 /// What to collect.
@@ -24,8 +24,8 @@ pub struct Collect<'a> {
     pub valid: BTreeSet<(ContainerId, InterfaceName)>,
     /// Whose marks are looked at beside the records.
     pub engines: Vec<EngineAt>,
-    /// The network that the host's halves are joined to, for those whose record is lost.
-    pub joined: Network,
+    /// Where the parts of those are whose record is lost.
+    pub fallback: Fallback,
     /// Who takes the addresses back.
     pub ipam: Option<&'a dyn Ipam>,
 }
@@ -112,11 +112,7 @@ impl Collect<'_> {
     }
 
     fn target(&self, attachment: AttachmentId, at: Option<EngineAt>) -> Detach<'_> {
-        Detach {
-            attachment,
-            ipam: self.ipam,
-            fallback: Fallback { host: at, network: self.joined.clone(), ..Fallback::default() },
-        }
+        Detach { attachment, ipam: self.ipam, fallback: Fallback { host: at, ..self.fallback.clone() } }
     }
 }
 
@@ -161,11 +157,11 @@ async fn remove_stray(
     }
     let remove = async || {
         let engine = world.engines.open(&stray.at)?;
-        let _lock = world.lock_network(cx, &stray.at, &collect.joined).await?;
+        let _lock = world.lock_network(cx, &stray.at, &collect.fallback.network).await?;
         if let Some(interface) = engine.find(cx, tag, None).await? {
             interface.remove(cx).await?;
         }
-        engine.prune(cx, tag, &collect.joined).await
+        engine.prune(cx, tag, &collect.fallback.network).await
     };
     remove().await.map_err(|error| DetachError(vec![error]))
 }

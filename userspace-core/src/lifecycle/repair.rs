@@ -1,6 +1,6 @@
 //! Makes again what a vswitch has lost, from the records.
 
-use super::{World, network_of};
+use super::{World, network_of, shared_of};
 use crate::{
     addressing::{self, Assignment},
     cx::Cx,
@@ -47,11 +47,21 @@ async fn repair_one(world: World<'_>, cx: Cx, id: &AttachmentId) -> Result<(), E
 }
 
 async fn remake(world: World<'_>, cx: Cx, record: &mut Record, part: &Part) -> Result<(), EngineError> {
+    if let Some(shared) = shared_of(&record.plan) {
+        world.stores.share(shared)?;
+    }
+    if let Some(pair) = &record.plan.pair {
+        let engine = world.engines.open(&pair.engine)?;
+        engine.ensure(cx, &record.plan.owner, &pair.spec, &pair.network).await?;
+    }
     let engine = world.engines.open(&part.engine)?;
-    let interface = engine.ensure(cx, &record.plan.owner, &part.spec).await?;
+    let interface = engine.ensure(cx, &record.plan.owner, &part.spec, &part.network).await?;
     let lock = world.lock_network(cx, &part.engine, &part.network).await?;
     interface.join(cx, &part.network).await?;
     drop(lock);
+    if let Some(shared) = shared_of(&record.plan) {
+        world.stores.open_up(shared)?;
+    }
     let allocation = record.allocation.clone().unwrap_or_default();
     let (host, container) = addressing::assign(&network_of(&record.plan), &allocation)?;
     if host != Assignment::default() {
@@ -60,7 +70,7 @@ async fn remake(world: World<'_>, cx: Cx, record: &mut Record, part: &Part) -> R
     // A pair's other end went and came with this one.
     if let Container::Kernel(end) = &record.plan.container {
         let engine = world.engines.open(&end.engine)?;
-        let interface = engine.ensure(cx, &record.plan.owner, &end.spec).await?;
+        let interface = engine.ensure(cx, &record.plan.owner, &end.spec, &end.network).await?;
         if container != Assignment::default() {
             interface.assign(cx, &container.addresses, &container.routes).await?;
         }

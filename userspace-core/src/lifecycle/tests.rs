@@ -53,7 +53,7 @@ impl Host {
                     crate::plan::Container::Kernel(part) => Some(part.engine.clone()),
                     crate::plan::Container::Published(_) => None,
                 },
-                shared_dir: Some("/run/shared".into()),
+                ..Fallback::default()
             },
         };
         detach(self.world(), cx(), &target).await
@@ -76,7 +76,7 @@ impl Host {
             instance: plans::instance(),
             valid,
             engines: engines.collect(),
-            joined: Network::None,
+            fallback: Fallback::default(),
             ipam: Some(&self.fake),
         };
         gc(self.world(), cx(), &collect).await
@@ -183,7 +183,7 @@ async fn a_dead_attachment_does_not_stand_in_the_way() {
         panic!("a kernel interface")
     };
     let crate::spec::Device::Veth(end) = &mut end.spec.device else { panic!("a veth") };
-    end.netns.boot_id = "an earlier boot".to_owned();
+    end.end.netns.boot_id = "an earlier boot".to_owned();
     host.records.save(&record).unwrap();
     host.add(plan.clone()).await.unwrap();
     host.check(&plan).await.unwrap();

@@ -25,6 +25,7 @@ fn request(host: Value, container: Value) -> Request {
         container: half(container),
         overrides: Overrides::default(),
         shared_dir: Some("/run/shared".into()),
+        sockets: SocketsConf::default(),
     }
 }
 
@@ -69,10 +70,13 @@ fn the_container_gets_the_complement() {
     let Device::Memif(memif) = &host.spec.device else {
         panic!("{host:?}");
     };
-    assert_eq!(memif.socket.to_str(), Some("/run/shared/0123456789ab/memif-0123456789ab-net1.sock"));
     let Container::Published(theirs) = plan.container else {
         panic!("published");
     };
+    let file = "memif-0123456789ab-net1.sock";
+    assert_eq!(memif.socket, theirs.shared.link.join(file), "a short path of our own");
+    assert_eq!(theirs.shared.dir.to_str(), Some("/run/shared/0123456789ab"));
+    assert_eq!(theirs.shared.sockets, [file]);
     assert_eq!(theirs.engine, EngineKind::Ovs);
     let memif = theirs.config.memif.unwrap();
     assert_eq!(memif.role, Some(MemifRole::Slave));

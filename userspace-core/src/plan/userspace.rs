@@ -1,15 +1,14 @@
 //! The two halves of a memif or a vhost-user port: one for the host's vswitch, one to hand over.
 
-use std::path::{Path, PathBuf};
-
-use super::{Part, Published, Refusal, Request, mtu_or, refuse_mode};
+use super::{Part, Published, Refusal, Request, able::refuse_mode, mtu_or, shared::SharedDir};
 use crate::{
     addr::MacAddr,
     conf::{HalfConf, InterfaceType, MemifConf, NetType, VhostConf},
-    id::ContainerId,
+    id::{AttachmentId, ContainerId},
+    owner::Owner,
     spec::{
-        Bandwidth, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole, Network,
-        Secret, SocketMode, VhostUser,
+        Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole, Network, Secret,
+        SocketMode, VhostUser,
     },
 };
 
@@ -17,29 +16,30 @@ use crate::{
 const MAX_RING: u32 = 1 << 14;
 /// VPP keeps 24 bytes with the closing NUL (memif.api).
 const MAX_SECRET: usize = 23;
-/// `sun_path` without its NUL (unix(7)).
-const MAX_SOCKET_PATH: usize = 107;
+/// Virtio's limit of queue pairs in DPDK's virtio_user (VIRTIO_MAX_VIRTQUEUE_PAIRS of virtio_user_dev.h is 8; the kernel's and
+/// vhost's is 128: rte_vhost.h, VHOST_MAX_QUEUE_PAIRS).
+const MAX_QUEUE_PAIRS: u8 = 128;
+/// OVS's limit of `tx-retries-max` (VHOST_ENQ_RETRY_MAX, ovs-vswitchd.conf.db(5)).
+const MAX_TX_RETRIES: u8 = 32;
 
 pub(super) struct Half<'a> {
     pub(super) request: &'a Request,
+    pub(super) owner: &'a Owner,
     pub(super) kind: InterfaceKind,
     pub(super) host: EngineKind,
     pub(super) container: EngineKind,
     pub(super) mac: MacAddr,
     pub(super) mtu_bytes: Option<u32>,
-    pub(super) bandwidth: Option<Bandwidth>,
 }
 
 impl Half<'_> {
     pub(super) fn split(self, network: Network) -> Result<(Part, Published), Refusal> {
         let request = self.request;
-        let default = || PathBuf::from(default_shared_dir(self.host));
-        let shared_dir = request.shared_dir.clone().unwrap_or_else(default);
-        let shared_dir = shared_dir.join(short(&request.attachment.container));
+        let mut shared = SharedDir::of(request, &self.owner.tag, self.host)?;
         let mut config = request.container.clone();
         let device = match self.kind {
-            InterfaceKind::Memif => self.memif(&shared_dir, &mut config)?,
-            _ => self.vhost_user(&shared_dir, &mut config)?,
+            InterfaceKind::Memif => self.memif(&mut shared, &mut config)?,
+            _ => self.vhost_user(&mut shared, &mut config)?,
         };
         config.engine = Some(self.container.into());
         config.mac = Some(self.mac);
@@ -51,15 +51,17 @@ impl Half<'_> {
                 device,
                 mac: request.host.mac.filter(|_| self.host == EngineKind::Vpp),
                 mtu_bytes: self.mtu_bytes,
-                bandwidth: self.bandwidth,
+                bandwidth: None,
+                logical_port: None,
+                sandbox: None,
             },
             network,
         };
-        let published = Published { engine: self.container, mac: self.mac, config, shared_dir };
+        let published = Published { engine: self.container, mac: self.mac, config, shared };
         Ok((host, published))
     }
 
-    fn memif(&self, dir: &Path, config: &mut HalfConf) -> Result<Device, Refusal> {
+    fn memif(&self, shared: &mut SharedDir, config: &mut HalfConf) -> Result<Device, Refusal> {
         let id = &self.request.attachment;
         let typed = self.request.host.memif.clone().unwrap_or_default();
         let mut theirs = config.memif.clone().unwrap_or_default();
@@ -69,17 +71,11 @@ impl Half<'_> {
             let reason = "one end is master, the other slave, and host.memif.role says the same";
             return Err(Refusal::of("container.memif.role", format!("{role:?}").to_lowercase(), reason));
         }
-        if self.host == EngineKind::Ovs && role == MemifRole::Slave {
-            let reason =
-                "OVS on the host is the master only: its slave would need a listener before it is made";
-            return Err(Refusal::of("host.memif.role", "slave", reason));
-        }
-        let default = format!("memif-{}-{}.sock", short(&id.container), id.interface);
-        let file = file_name("host.memif.socketfile", typed.socketfile.clone(), default)?;
+        let file = file_name("host.memif.socketfile", typed.socketfile.clone(), memif_file(id))?;
         let spec = Memif {
             role,
             mode: typed.mode.unwrap_or_default(),
-            socket: socket_path(dir, &file)?,
+            socket: shared.socket(&file)?,
             rx_queues: queues("host.memif.rxQueues", typed.rx_queues)?,
             tx_queues: queues("host.memif.txQueues", typed.tx_queues)?,
             ring_size: ring(&typed)?,
@@ -104,7 +100,7 @@ impl Half<'_> {
         Ok(Device::Memif(spec))
     }
 
-    fn vhost_user(&self, dir: &Path, config: &mut HalfConf) -> Result<Device, Refusal> {
+    fn vhost_user(&self, shared: &mut SharedDir, config: &mut HalfConf) -> Result<Device, Refusal> {
         let id = &self.request.attachment;
         let typed = self.request.host.vhost.clone().unwrap_or_default();
         let mut theirs = config.vhost.clone().unwrap_or_default();
@@ -119,17 +115,26 @@ impl Half<'_> {
             let reason = "one end is client, the other server, and host.vhost.mode says the same";
             return Err(Refusal::of("container.vhost.mode", format!("{mode:?}").to_lowercase(), reason));
         }
-        let default = format!("{}-{}", short(&id.container), id.interface);
-        let file = file_name("host.vhost.socketfile", typed.socketfile.clone(), default)?;
+        let file = file_name("host.vhost.socketfile", typed.socketfile.clone(), vhost_file(id))?;
+        let queues = queue_pairs(&typed, &theirs)?;
+        if let Some(bad) = typed.tx_retries_max.filter(|retries| *retries > MAX_TX_RETRIES) {
+            return Err(Refusal::of(
+                "host.vhost.txRetriesMax",
+                bad,
+                format!("0 to {MAX_TX_RETRIES} retries"),
+            ));
+        }
         let VhostConf { enable_gso, enable_packed, enable_event_idx, .. } = typed;
         theirs.mode = Some(mode.complement());
         theirs.socketfile = Some(file.clone());
+        theirs.queues = queues;
         config.iftype = Some(InterfaceType::VhostUser);
         config.vhost = Some(theirs);
         Ok(Device::VhostUser(VhostUser {
             mode,
-            socket: socket_path(dir, &file)?,
-            group: typed.group,
+            socket: shared.socket(&file)?,
+            queues: queues.unwrap_or(1),
+            tx_retries: typed.tx_retries_max,
             gso: enable_gso.unwrap_or(false),
             packed: enable_packed.unwrap_or(false),
             event_idx: enable_event_idx.unwrap_or(false),
@@ -138,7 +143,7 @@ impl Half<'_> {
 }
 
 /// Where the Go plugins put the containers' directories when the configuration does not say.
-fn default_shared_dir(host: EngineKind) -> &'static str {
+pub(crate) fn default_shared_dir(host: EngineKind) -> &'static str {
     match host {
         EngineKind::Vpp => "/var/run/vpp",
         EngineKind::Ovs => "/usr/local/var/run/openvswitch",
@@ -160,6 +165,38 @@ pub(crate) fn short(id: &ContainerId) -> &str {
     &id[..id.len().min(12)]
 }
 
+/// The Go plugins' names of sockets.
+pub(crate) fn memif_file(id: &AttachmentId) -> String {
+    format!("memif-{}-{}.sock", short(&id.container), id.interface)
+}
+
+/// The Go plugins' names of sockets.
+pub(crate) fn vhost_file(id: &AttachmentId) -> String {
+    format!("{}-{}", short(&id.container), id.interface)
+}
+
+/// What one end sends on, the other must receive on. One queue is what there is anyhow.
+pub(super) fn at_least(queues: &mut Option<u8>, other: u8) {
+    if other > queues.unwrap_or(1) {
+        *queues = Some(other);
+    }
+}
+
+/// Both halves have as many queues.
+fn queue_pairs(host: &VhostConf, container: &VhostConf) -> Result<Option<u8>, Refusal> {
+    let queues = container.queues.or(host.queues);
+    if let Some(bad) = queues.filter(|queues| !(1..=MAX_QUEUE_PAIRS).contains(queues)) {
+        return Err(Refusal::of("vhost.queues", bad, format!("1 to {MAX_QUEUE_PAIRS} queue pairs")));
+    }
+    if let (Some(host), Some(container)) = (host.queues, container.queues)
+        && host != container
+    {
+        let reason = format!("both halves have as many queue pairs, and host.vhost.queues is {host}");
+        return Err(Refusal::of("container.vhost.queues", container, reason));
+    }
+    Ok(queues)
+}
+
 fn file_name(key: &str, typed: Option<String>, default: String) -> Result<String, Refusal> {
     let name = typed.unwrap_or(default);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
@@ -168,16 +205,6 @@ fn file_name(key: &str, typed: Option<String>, default: String) -> Result<String
         return Err(Refusal::of(key, name, reason));
     }
     Ok(name)
-}
-
-fn socket_path(dir: &Path, file: &str) -> Result<PathBuf, Refusal> {
-    let path = dir.join(file);
-    if path.as_os_str().len() > MAX_SOCKET_PATH {
-        let reason =
-            format!("a socket's path has at most {MAX_SOCKET_PATH} bytes: shorten sharedDir or socketfile");
-        return Err(Refusal::of("the socket's path", path.display(), reason));
-    }
-    Ok(path)
 }
 
 fn queues(key: &str, typed: Option<u8>) -> Result<u8, Refusal> {

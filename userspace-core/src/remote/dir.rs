@@ -4,10 +4,10 @@
 //! regular files of a bounded size are read.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
-    os::fd::{AsFd, OwnedFd},
-    path::{Path, PathBuf},
+    os::fd::OwnedFd,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -15,14 +15,14 @@ use async_trait::async_trait;
 use nix::{
     dir::Dir,
     errno::Errno,
-    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2, renameat},
-    sys::stat::{Mode, SFlag, fstat, mkdirat},
-    unistd::{UnlinkatFlags, unlinkat},
+    fcntl::{OFlag, renameat},
+    sys::stat::{Mode, SFlag, fstat},
 };
 use sha2::{Digest, Sha256};
 
 use super::{RemoteStore, RemoteView, Revision, Snapshot};
 use crate::{
+    beneath::{make_dir, open_dir, open_file, remove_dir, remove_file},
     cx::Cx,
     engine::{EngineError, ErrorKind, chain},
     fault,
@@ -59,8 +59,12 @@ impl RemoteStore for DirStore {
     async fn publish(&self, _cx: Cx, half: &ContainerHalf) -> Result<(), EngineError> {
         fault::point("before publish")?;
         let failed = |error: io::Error| self.failed("publish the container's half in", error);
-        let dir = make_and_open(&self.dir).map_err(failed)?;
+        let dir = make_dir(&self.dir).map_err(failed)?;
         let name = file_name(&half.attachment);
+        if let Some(other) = of_another(&dir, &name, &half.attachment) {
+            let doing = format!("publish the container's half in {:?} (it is that of {other})", self.dir);
+            return Err(EngineError::new(ErrorKind::Conflict, doing));
+        }
         replace(&dir, &name, half).map_err(failed)?;
         fault::point("after publish")
     }
@@ -72,21 +76,15 @@ impl RemoteStore for DirStore {
             return Ok(());
         };
         let name = file_name(id);
-        for file in [draft(&name), name] {
-            match unlinkat(&dir, file.as_str(), UnlinkatFlags::NoRemoveDir) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => return Err(failed(errno)),
+        if of_another(&dir, &name, id).is_none() {
+            for file in [draft(&name), name] {
+                if !remove_file(&dir, &file).map_err(failed)? {
+                    tracing::warn!(dir = ?self.dir, file, "the container made a directory there, which stays");
+                }
             }
         }
-        match fs::remove_dir(&self.dir) {
-            Err(error)
-                if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) =>
-            {
-                // A container runtime may have it mounted, and then removes it itself.
-                tracing::debug!(dir = ?self.dir, %error, "the shared directory stays");
-            }
-            _ => {}
-        }
+        drop(dir);
+        remove_dir(&self.dir);
         fault::point("after withdraw")
     }
 
@@ -174,49 +172,22 @@ fn draft(name: &str) -> String {
     format!(".{name}.tmp")
 }
 
-fn make_and_open(path: &Path) -> io::Result<OwnedFd> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-        let parent = open(parent, OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        let name = path.file_name().unwrap_or_default();
-        match mkdirat(&parent, name, Mode::from_bits_truncate(0o755)) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    open_dir(path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-/// The directory itself, not what a link in its place leads to.
-fn open_dir(path: &Path) -> nix::Result<Option<OwnedFd>> {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    match open(path, flags, Mode::empty()) {
-        Ok(dir) => Ok(Some(dir)),
-        Err(Errno::ENOENT) => Ok(None),
-        Err(errno) => Err(errno),
-    }
-}
-
-fn beneath(flags: OFlag, mode: Mode) -> OpenHow {
-    let safe = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    OpenHow::new().flags(flags | safe).mode(mode).resolve(
-        ResolveFlag::RESOLVE_BENEATH
-            | ResolveFlag::RESOLVE_NO_SYMLINKS
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS
-            | ResolveFlag::RESOLVE_NO_XDEV,
-    )
+/// Whose half the file is, when it is another container's: the first twelve characters of two ids can be the same.
+fn of_another(dir: &OwnedFd, name: &str, id: &AttachmentId) -> Option<AttachmentId> {
+    let text = read_file(dir, name).ok()?;
+    let found = ContainerHalf::from_json(&text).ok()?.attachment;
+    (found.container != id.container).then_some(found)
 }
 
 fn replace(dir: &OwnedFd, name: &str, half: &ContainerHalf) -> io::Result<()> {
     let mode = if half.is_secret() { 0o600 } else { 0o644 };
     let draft = draft(name);
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let how = beneath(flags, Mode::from_bits_truncate(mode));
-    let create = || openat2(dir.as_fd(), draft.as_str(), how);
+    let create = || open_file(dir, &draft, flags, Mode::from_bits_truncate(mode));
     let file = match create() {
         // A kill left one, or the container made one: its own content is of no interest.
         Err(Errno::EEXIST) => {
-            unlinkat(dir, draft.as_str(), UnlinkatFlags::NoRemoveDir)?;
+            remove_file(dir, &draft)?;
             create()?
         }
         created => created?,
@@ -242,7 +213,7 @@ fn names(dir: &OwnedFd) -> io::Result<Vec<String>> {
 }
 
 fn read_file(dir: &OwnedFd, name: &str) -> io::Result<Vec<u8>> {
-    let file = openat2(dir.as_fd(), name, beneath(OFlag::O_RDONLY, Mode::empty()))?;
+    let file = open_file(dir, name, OFlag::O_RDONLY, Mode::empty())?;
     let found = fstat(&file)?;
     let regular = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
     if !regular || found.st_nlink > 1 {
@@ -258,7 +229,10 @@ fn read_file(dir: &OwnedFd, name: &str) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
 
     use super::*;
     use crate::testing::halves;
@@ -296,6 +270,30 @@ mod tests {
         store.publish(cx(), &other).await.unwrap();
         store.withdraw(cx(), &one.attachment).await.unwrap();
         assert!(store.is_published(cx(), &other.attachment).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn another_containers_half_is_neither_replaced_nor_withdrawn() {
+        let root = tempfile::tempdir().unwrap();
+        let store = DirStore::new(root.path().join("0123456789ab"));
+        let (one, other) = (halves::memif("0123456789abcd", "net1"), halves::memif("0123456789abef", "net1"));
+        store.publish(cx(), &one).await.unwrap();
+        let error = store.publish(cx(), &other).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        store.withdraw(cx(), &other.attachment).await.unwrap();
+        assert!(store.is_published(cx(), &one.attachment).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_directory_in_the_halfs_place_does_not_stop_a_withdrawal() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("c");
+        let half = halves::memif("c", "net1");
+        fs::create_dir_all(dir.join(file_name(&half.attachment))).unwrap();
+        let store = DirStore::new(&dir);
+        assert_eq!(store.publish(cx(), &half).await.unwrap_err().kind(), ErrorKind::Io);
+        store.withdraw(cx(), &half.attachment).await.unwrap();
+        assert!(dir.exists());
     }
 
     #[tokio::test]

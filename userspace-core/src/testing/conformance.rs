@@ -56,11 +56,11 @@ async fn absent(cx: Cx, subject: &Subject<'_>) {
 }
 
 async fn made_once(cx: Cx, subject: &Subject<'_>) -> Box<dyn Interface> {
-    let Subject { engine, owner, .. } = subject;
-    let first = engine.ensure(cx, owner, &subject.spec).await.expect("the first ensure");
-    let again = engine.ensure(cx, owner, &subject.spec).await.expect("the second ensure");
+    let Subject { engine, owner, network, .. } = subject;
+    let first = engine.ensure(cx, owner, &subject.spec, network).await.expect("the first ensure");
+    let again = engine.ensure(cx, owner, &subject.spec, network).await.expect("the second ensure");
     assert_eq!(first.hint(), again.hint(), "the second ensure made another");
-    let other = engine.ensure(cx, owner, &subject.other_spec).await;
+    let other = engine.ensure(cx, owner, &subject.other_spec, network).await;
     let error = other.err().expect("another specification under the same owner is a conflict");
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
     again
@@ -83,7 +83,7 @@ async fn joined(cx: Cx, subject: &Subject<'_>, made: &dyn Interface) {
     made.join(cx, &subject.network).await.expect("the first join");
     made.join(cx, &subject.network).await.expect("the second join");
     let desired = State::desired(&subject.spec, &subject.network);
-    let observed = made.observe(cx).await.expect("observe");
+    let observed = made.observe(cx, &subject.spec).await.expect("observe");
     assert_eq!(diff(&desired, &observed), [], "after the join");
 }
 
@@ -91,7 +91,7 @@ async fn assigned(cx: Cx, subject: &Subject<'_>, made: &dyn Interface) {
     let all = &subject.addresses;
     for wanted in [all.as_slice(), all, &all[..all.len().min(1)], &[]] {
         made.assign(cx, wanted, &[]).await.expect("assign");
-        let observed = made.observe(cx).await.expect("observe");
+        let observed = made.observe(cx, &subject.spec).await.expect("observe");
         let observed = observed.addresses.unwrap_or_default();
         for address in all {
             let is = observed.contains(&address.ip);

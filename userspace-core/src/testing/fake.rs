@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -18,6 +18,7 @@ use crate::{
     ipam::{Allocation, Ipam},
     lifecycle::{Engines, Stores},
     owner::{Owner, OwnerTag, SpecDigest},
+    plan::SharedDir,
     reconcile::State,
     remote::RemoteStore,
     spec::{EngineAt, InterfaceKind, InterfaceSpec, Network},
@@ -36,6 +37,8 @@ pub struct World {
     pub interfaces: BTreeMap<(EngineAt, String), Port>,
     /// Networks, and whether they were made for an attachment.
     pub networks: BTreeMap<String, bool>,
+    /// The links to the directories that containers share.
+    pub shared: BTreeSet<PathBuf>,
     /// Published halves.
     pub published: BTreeMap<AttachmentId, ContainerHalf>,
     /// Attachments that hold addresses.
@@ -139,6 +142,28 @@ impl Stores for Fake {
     fn open(&self, _shared_dir: &Path) -> Arc<dyn RemoteStore> {
         Arc::new(self.clone())
     }
+
+    fn share(&self, dir: &SharedDir) -> Result<(), EngineError> {
+        self.effect(|world| {
+            world.shared.insert(dir.link.clone());
+            Ok(())
+        })
+    }
+
+    fn open_up(&self, _dir: &SharedDir) -> Result<(), EngineError> {
+        self.effect(|_| Ok(()))
+    }
+
+    fn is_shared(&self, dir: &SharedDir) -> bool {
+        self.lock().world.shared.contains(&dir.link)
+    }
+
+    fn unshare(&self, dir: &SharedDir) -> Result<(), EngineError> {
+        self.effect(|world| {
+            world.shared.remove(&dir.link);
+            Ok(())
+        })
+    }
 }
 
 /// An engine of the fake.
@@ -151,10 +176,6 @@ impl FakeEngine {
     fn port(&self, name: String) -> Box<dyn Interface> {
         Box::new(FakeInterface { fake: self.fake.clone(), at: self.at.clone(), name })
     }
-}
-
-fn port_name(tag: &OwnerTag) -> String {
-    format!("us{}", tag.digits(13))
 }
 
 #[async_trait]
@@ -175,8 +196,9 @@ impl Engine for FakeEngine {
         _cx: Cx,
         owner: &Owner,
         spec: &InterfaceSpec,
+        _network: &Network,
     ) -> Result<Box<dyn Interface>, EngineError> {
-        let name = port_name(&owner.tag);
+        let name = owner.tag.host_name();
         let key = (self.at.clone(), name.clone());
         self.fake.effect(|world| {
             let port = world.interfaces.entry(key).or_insert_with(|| Port {
@@ -201,7 +223,7 @@ impl Engine for FakeEngine {
         owner: &OwnerTag,
         _hint: Option<&Hint>,
     ) -> Result<Option<Box<dyn Interface>>, EngineError> {
-        let name = port_name(owner);
+        let name = owner.host_name();
         let model = self.fake.lock();
         let found = model.world.interfaces.get(&(self.at.clone(), name.clone()));
         let ours = found.is_some_and(|port| port.owner.tag.same_attachment(owner));
@@ -255,7 +277,7 @@ impl Interface for FakeInterface {
         Hint { index: None, name: Some(self.name.clone()) }
     }
 
-    async fn observe(&self, _cx: Cx) -> Result<State, EngineError> {
+    async fn observe(&self, _cx: Cx, _spec: &InterfaceSpec) -> Result<State, EngineError> {
         let model = self.fake.lock();
         let key = (self.at.clone(), self.name.clone());
         let port = model

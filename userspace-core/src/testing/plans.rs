@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    conf::HalfConf,
+    conf::{HalfConf, SocketsConf},
     id::AttachmentId,
     json::{Strict, from_value},
     netns::NetnsRef,
@@ -68,6 +68,7 @@ pub fn of(container: &str, interface: &str, host: Value) -> Plan {
         container: HalfConf::default(),
         overrides: Overrides::default(),
         shared_dir: Some("/run/shared".into()),
+        sockets: SocketsConf::default(),
     };
     Plan::new(&request).expect("a plan")
 }
