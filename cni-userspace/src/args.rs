@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The keys of `CNI_ARGS` that runtimes and meta-plugins send.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "IgnoreUnknown",
     "K8S_POD_NAMESPACE",
     "K8S_POD_NAME",
@@ -25,6 +25,7 @@ const KNOWN: [&str; 7] = [
     "K8S_POD_UID",
     "MAC",
     "IP",
+    "OvnPort",
 ];
 
 /// `CNI_ARGS`, read.
@@ -32,6 +33,8 @@ const KNOWN: [&str; 7] = [
 pub(crate) struct CniArgs {
     mac: Option<String>,
     ips: Vec<String>,
+    ovn_port: Option<String>,
+    pod_uid: Option<String>,
 }
 
 impl CniArgs {
@@ -48,6 +51,8 @@ impl CniArgs {
                 "IgnoreUnknown" => ignore = matches!(value, "1" | "true" | "True" | "TRUE"),
                 "MAC" => args.mac = some(value),
                 "IP" => args.ips = list(value),
+                "OvnPort" => args.ovn_port = some(value),
+                "K8S_POD_UID" => args.pod_uid = some(value),
                 key if KNOWN.contains(&key) => {}
                 key => unknown.push(key),
             }
@@ -76,6 +81,8 @@ fn list(value: &str) -> Vec<String> {
 struct ArgsCni {
     mac: Value,
     ips: Value,
+    #[serde(rename = "OvnPort")]
+    ovn_port: Value,
 }
 
 /// What is asked for this container: the overrides of the plan, and addresses for a network without IPAM.
@@ -103,6 +110,8 @@ pub(crate) fn overrides(conf: &NetConf, args: &CniArgs) -> Outcome<(Overrides, A
             let egress = rate(limits.egress_rate, limits.egress_burst);
             (ingress.is_some() || egress.is_some()).then_some(Bandwidth { ingress, egress })
         }),
+        ovn_port: cni.ovn_port.as_str().and_then(some).or_else(|| args.ovn_port.clone()),
+        pod_uid: args.pod_uid.clone(),
     };
     Ok((overrides, addresses(ips)?))
 }

@@ -13,6 +13,8 @@ use userspace_core::{
 pub(crate) const BUILT_IN: &[&str] = &[
     #[cfg(feature = "linux")]
     "linux",
+    #[cfg(feature = "ovs")]
+    "ovs-dpdk",
 ];
 
 /// The engines of this build.
@@ -25,7 +27,11 @@ impl Engines for BuiltIn {
             EngineKind::Linux => linux(at),
             #[cfg(not(feature = "linux"))]
             EngineKind::Linux => not_built_in(at.kind),
-            EngineKind::Vpp | EngineKind::Ovs | EngineKind::Dpdk => not_built_in(at.kind),
+            #[cfg(feature = "ovs")]
+            EngineKind::Ovs => Ok(Arc::new(engine_ovs::OvsEngine::host(at.socket.clone()))),
+            #[cfg(not(feature = "ovs"))]
+            EngineKind::Ovs => not_built_in(at.kind),
+            EngineKind::Vpp | EngineKind::Dpdk => not_built_in(at.kind),
         }
     }
 }

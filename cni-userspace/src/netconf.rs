@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::Deserialize;
 use serde_json::Value;
 use userspace_core::{
-    conf::HalfConf,
+    conf::{HalfConf, SocketsConf},
     ipam::Dns,
     json::{self, InvalidValue, Strict},
 };
@@ -30,6 +30,8 @@ pub struct NetConf {
     /// The directory on the host below which each container has one with its sockets and its half, for memif and vhostuser.
     /// Default: that of the Go plugins, /var/run/vpp for vpp and /usr/local/var/run/openvswitch for ovs-dpdk.
     pub shared_dir: Option<PathBuf>,
+    /// Where the vswitch finds the sockets in those directories, and who may use them.
+    pub sockets: Option<Strict<SocketsConf>>,
     /// Credentials for the Kubernetes API. Accepted; this build has no use for it.
     pub kubeconfig: Option<PathBuf>,
     /// A file that gets the log beside standard error. Default: none.
@@ -98,7 +100,7 @@ pub struct BandwidthConf {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Args {
-    /// `mac` and `ips` are read.
+    /// `mac`, `ips` and `OvnPort` are read.
     pub cni: Option<Value>,
 }
 
@@ -123,6 +125,11 @@ impl NetConf {
     /// The container's half, empty when there is none.
     pub fn container(&self) -> HalfConf {
         self.container.clone().unwrap_or_default().0
+    }
+
+    /// Where the vswitch finds the sockets.
+    pub fn sockets(&self) -> SocketsConf {
+        self.sockets.clone().unwrap_or_default().0
     }
 
     /// Where the records are.

@@ -60,6 +60,7 @@ fn plan(call: &Call) -> Outcome<(Plan, Allocation)> {
         container: call.conf.container(),
         overrides,
         shared_dir: call.conf.shared_dir.clone(),
+        sockets: call.conf.sockets(),
     };
     Ok((Plan::new(&request)?, addresses))
 }

@@ -42,13 +42,24 @@ fn fallback(call: &Call) -> Outcome<Fallback> {
         socket: None,
         netns: Some(netns),
     });
+    Ok(Fallback { container, ..on_host(call) })
+}
+
+/// The host's side of it.
+pub(super) fn on_host(call: &Call) -> Fallback {
     let host = call.conf.host();
-    Ok(Fallback {
+    let memif = host.memif.as_ref().and_then(|memif| memif.socketfile.clone());
+    let vhost = host.vhost.as_ref().and_then(|vhost| vhost.socketfile.clone());
+    // A name with a directory in it was refused.
+    let files = [memif, vhost].into_iter().flatten().filter(|name| !name.contains('/'));
+    Fallback {
         network: network(&host),
         host: host_engine(&host),
-        container,
+        container: None,
         shared_dir: call.conf.shared_dir.clone(),
-    })
+        sockets: call.conf.sockets(),
+        socket_files: files.collect(),
+    }
 }
 
 /// The host's engine as far as the configuration tells.
@@ -60,11 +71,14 @@ pub(super) fn host_engine(host: &HalfConf) -> Option<EngineAt> {
 /// The network that is locked while a member leaves.
 pub(super) fn network(host: &HalfConf) -> Network {
     let BridgeConf { bridge_name, bridge_id, .. } = host.bridge.clone().unwrap_or_default();
+    let is_ovs = host.engine.map(EngineKind::from) == Some(EngineKind::Ovs);
     let name = bridge_name.or(bridge_id.map(|id| id.to_string()));
+    // Every port of OVS is on a bridge.
+    let name = name.or(is_ovs.then(|| "br0".to_owned()));
     // A name that no bridge can have was refused, and names none.
     let name = name.filter(|name| name.parse::<InterfaceName>().is_ok());
-    match (host.net_type, name) {
-        (Some(NetType::Bridge), Some(name)) => Network::Bridge(Bridge { name, vlan: Vlan::default() }),
-        _ => Network::None,
+    match name.filter(|_| is_ovs || host.net_type == Some(NetType::Bridge)) {
+        Some(name) => Network::Bridge(Bridge { name, vlan: Vlan::default() }),
+        None => Network::None,
     }
 }

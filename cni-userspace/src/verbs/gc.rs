@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use userspace_core::{
+    conf::HalfConf,
     id::{ContainerId, InterfaceName},
     ipam::Ipam,
     lifecycle::{self, Collect},
+    spec::{EngineAt, EngineKind, InterfaceKind},
 };
 
 use super::{
     Call,
-    del::{host_engine, network},
+    del::{host_engine, on_host},
 };
 use crate::{
     Outcome,
@@ -32,8 +34,8 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
             network: call.network.clone(),
             instance: instance.map_err(|error| call.failed(&error))?,
             valid,
-            engines: host_engine(&host).into_iter().collect(),
-            joined: network(&host),
+            engines: engines(&host),
+            fallback: on_host(call),
             ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam),
         };
         let collected = lifecycle::gc(call.world(), cx, &collect).await;
@@ -49,6 +51,15 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
         return Ok(Vec::new());
     }
     Err(CniError::of_many(call.command, &failed))
+}
+
+/// Where marks are looked for: in the host's vswitch, and in the kernel when that makes pairs for it.
+fn engines(host: &HalfConf) -> Vec<EngineAt> {
+    let kernel = EngineAt { kind: EngineKind::Linux, socket: None, netns: None };
+    let is_veth = host.iftype.map(InterfaceKind::from) == Some(InterfaceKind::Veth);
+    let vswitch = host_engine(host);
+    let beside = vswitch.as_ref().filter(|at| is_veth && at.kind != EngineKind::Linux).map(|_| kernel);
+    vswitch.into_iter().chain(beside).collect()
 }
 
 /// The attachments to keep, under the key of 1.1.0 or its older name.

@@ -1,0 +1,117 @@
+//! Waiting until ovs-vswitchd has done what the database says.
+
+use std::time::Duration;
+
+use serde_json::json;
+use userspace_core::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind},
+};
+
+use crate::{
+    engine::Place,
+    error,
+    ovsdb::{Client, Error, Reply, Step, Transaction, Until, empty, equal},
+};
+
+/// How long a removal waits for ovs-vswitchd. What it does afterwards harms nobody but a port of the same name.
+const REMOVAL: Duration = Duration::from_secs(5);
+
+/// The lock that ovs-vswitchd holds while it lives (vswitchd/bridge.c).
+pub(crate) const VSWITCHD: &str = "ovs_vswitchd";
+
+/// What ovs-vswitchd made of a new Interface row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// Its OpenFlow port number; negative when it could not be made.
+    pub(crate) ofport: i64,
+    /// Why not.
+    pub(crate) error: Option<String>,
+}
+
+/// Asks for what ovs-vswitchd makes of the Interface row `name`; the answer comes when it has.
+pub(crate) fn ask_made(
+    cx: Cx,
+    client: &Client,
+    name: &str,
+) -> impl Future<Output = Result<Made, EngineError>> + use<> {
+    let mut transaction = Transaction::new();
+    let unset = json!([{"ofport": empty()}]);
+    let conditions = [equal("name", name)];
+    transaction.wait("Interface", &conditions, &["ofport"], (Until::NotEqual, unset), cx.remaining());
+    let step = transaction.select("Interface", &conditions, &["ofport", "error"]);
+    let reply = client.transact(&transaction);
+    let doing = format!("wait until ovs-vswitchd has made the port {name:?}");
+    async move {
+        let late = doing.clone();
+        let reply = cx.bound(move || late, async { Ok::<_, EngineError>(reply.await) }).await?;
+        let read = |reply: Reply| -> Result<Option<Made>, Error> {
+            let Some(row) = reply.row(step)? else {
+                return Ok(None);
+            };
+            let ofport = row.optional_integer("ofport")?.unwrap_or(-1);
+            Ok(Some(Made { ofport, error: row.optional_string("error")? }))
+        };
+        match reply.and_then(read) {
+            Ok(Some(made)) => Ok(made),
+            Ok(None) => Err(EngineError::new(ErrorKind::Protocol, doing).because("the port is gone again")),
+            Err(error) if error.is_wait_timed_out() => Err(EngineError::new(ErrorKind::TimedOut, doing)),
+            Err(error) => Err(error::doing(doing)(error)),
+        }
+    }
+}
+
+/// Marks the transaction as a change of the configuration that can be waited for.
+pub(crate) fn number(transaction: &mut Transaction) -> Step {
+    transaction.mutate("Open_vSwitch", &[], ("next_cfg", "+=", json!(1)));
+    transaction.select("Open_vSwitch", &[], &["next_cfg"])
+}
+
+/// Waits until ovs-vswitchd has carried out the transaction of that [`number`]. One that is dead will do so when it starts.
+pub(crate) async fn carried_out(cx: Cx, place: &Place, reply: &Reply, step: Step) -> Result<(), EngineError> {
+    let doing = "wait until ovs-vswitchd has removed the port";
+    let row = reply.row(step).map_err(error::doing(doing))?;
+    let Some(row) = row else {
+        return Ok(());
+    };
+    let wanted = row.integer("next_cfg").map_err(error::doing(doing))?;
+    let cx = cx.at_most(REMOVAL);
+    if !place.is_vswitchd_alive(cx).await? {
+        tracing::warn!("ovs-vswitchd is not running; it will find the port removed");
+        return Ok(());
+    }
+    loop {
+        match reached(cx, place, doing, wanted).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                tracing::warn!("ovs-vswitchd does not react; it will find the port removed");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether the configuration `wanted` is in force; if not, waits for the next that is.
+async fn reached(cx: Cx, place: &Place, doing: &str, wanted: i64) -> Result<bool, EngineError> {
+    let mut look = Transaction::new();
+    let step = look.select("Open_vSwitch", &[], &["cur_cfg"]);
+    let reply = place.transact(cx, doing, &look).await?;
+    let row = reply.row(step).map_err(error::doing(doing))?;
+    let current = match row {
+        Some(row) => row.integer("cur_cfg").map_err(error::doing(doing))?,
+        None => return Ok(true),
+    };
+    if current >= wanted {
+        return Ok(true);
+    }
+    let mut wait = Transaction::new();
+    let seen = (Until::NotEqual, json!([{"cur_cfg": current}]));
+    wait.wait("Open_vSwitch", &[], &["cur_cfg"], seen, cx.remaining());
+    match place.try_transact(cx, doing, &wait).await? {
+        Err(error) if error.is_wait_timed_out() => Err(EngineError::new(ErrorKind::TimedOut, doing)),
+        Err(error) => Err(error::doing(doing)(error)),
+        Ok(_) => Ok(false),
+    }
+}

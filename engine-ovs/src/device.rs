@@ -1,0 +1,135 @@
+//! Which interface of Open vSwitch a device is, and whether this vswitch has such.
+
+use std::collections::BTreeMap;
+
+use userspace_core::{
+    cx::Cx,
+    engine::{EngineError, EngineInfo, ErrorKind},
+    owner::OwnerTag,
+    spec::{Device, InterfaceSpec, Network},
+};
+
+use crate::{columns::Side, engine::Place, memif, server_socket, vhost_user};
+
+/// `type` and `options` of an Interface row.
+pub(crate) struct Rows {
+    pub(crate) kind: &'static str,
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+/// The type of a kernel interface; OVS writes it as nothing.
+const SYSTEM: &str = "";
+
+/// What the Interface row says of the device.
+pub(crate) fn rows(side: Side, tag: &OwnerTag, spec: &InterfaceSpec) -> Result<Rows, EngineError> {
+    match &spec.device {
+        Device::VhostUser(vhost) => Ok(vhost_user::rows(side, tag, vhost, spec.mac)),
+        Device::Memif(memif) => memif::rows(side, tag, memif, spec.mac),
+        Device::Netdev(_) => Ok(Rows { kind: SYSTEM, options: BTreeMap::new() }),
+        Device::Tap(_) | Device::Veth(_) | Device::Macvlan(_) => Err(not_made(spec)),
+    }
+}
+
+/// Whether the MTU is OVS's to set. A kernel interface has its own.
+pub(crate) fn has_mtu(spec: &InterfaceSpec) -> bool {
+    !matches!(spec.device, Device::Netdev(_))
+}
+
+/// Whether the device needs DPDK, and with it a bridge of the userspace datapath.
+pub(crate) fn is_dpdk(spec: &InterfaceSpec) -> bool {
+    !matches!(spec.device, Device::Netdev(_))
+}
+
+/// Whether this vswitch has what the device needs.
+pub(crate) fn supports(
+    side: Side,
+    info: &EngineInfo,
+    spec: &InterfaceSpec,
+    network: &Network,
+) -> Result<(), EngineError> {
+    let unsupported = |doing: String| Err(EngineError::new(ErrorKind::Unsupported, doing));
+    let Network::Bridge(_) = network else {
+        return unsupported(format!(
+            "make a {} on ovs-dpdk without a bridge (its ports are on one)",
+            spec.kind()
+        ));
+    };
+    let kind = match &spec.device {
+        Device::VhostUser(vhost) => vhost_user::kind(side, vhost.mode),
+        Device::Memif(memif) => {
+            memif::supports(side, info, memif, spec)?;
+            "dpdk"
+        }
+        Device::Netdev(_) => "system",
+        Device::Tap(_) | Device::Veth(_) | Device::Macvlan(_) => return Err(not_made(spec)),
+    };
+    if is_dpdk(spec) && !info.has("dpdk") {
+        return unsupported(format!(
+            "make a {} (DPDK is not initialised in this Open vSwitch: other_config:dpdk-init of Open_vSwitch)",
+            spec.kind()
+        ));
+    }
+    if !info.has(&format!("type:{kind}")) {
+        return unsupported(format!(
+            "make a {} (this Open vSwitch has no interface type {kind:?})",
+            spec.kind()
+        ));
+    }
+    if let Device::VhostUser(vhost) = &spec.device
+        && spec.bandwidth.is_some_and(|limits| limits.ingress.is_some())
+        && side == Side::Container
+    {
+        return unsupported(format!("limit the rate of {:?} in a container", vhost.socket));
+    }
+    Ok(())
+}
+
+/// What a feature of [`EngineInfo`] begins with that ends in the number of queues on which this Open vSwitch sends.
+pub(crate) const SEND_QUEUES: &str = "send-queues:";
+
+/// A memif has as many queues as its client says, and what Open vSwitch sends on another is lost without a word. So both ends get as
+/// many as it sends on.
+pub(crate) fn complete(info: &EngineInfo, spec: &mut InterfaceSpec) {
+    let needed = info.features.iter().find_map(|feature| feature.strip_prefix(SEND_QUEUES)?.parse().ok());
+    if let (Device::Memif(memif), Some(needed)) = (&mut spec.device, needed) {
+        memif.rx_queues = memif.rx_queues.max(needed);
+        memif.tx_queues = memif.tx_queues.max(needed);
+    }
+}
+
+/// Clears the way for a port that is about to be made, and finds out whether it can be reached.
+pub(crate) async fn prepare(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    spec: &InterfaceSpec,
+) -> Result<(), EngineError> {
+    match &spec.device {
+        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
+            tracing::warn!(socket = ?vhost.socket, "a vhost-user server port dies with ovs-vswitchd; a client port comes back");
+            server_socket::prepare(cx, place, tag, &vhost.socket).await
+        }
+        Device::Memif(memif) => memif::clear(place.side, memif),
+        _ => Ok(()),
+    }
+}
+
+/// What is left to do when the port is there.
+pub(crate) async fn finish(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    spec: &InterfaceSpec,
+) -> Result<(), EngineError> {
+    match &spec.device {
+        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
+            server_socket::hand_over(cx, place, tag, &vhost.socket).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_made(spec: &InterfaceSpec) -> EngineError {
+    let doing = format!("make a {} on ovs-dpdk (\"vhostuser\", \"memif\" and \"veth\" work)", spec.kind());
+    EngineError::new(ErrorKind::Unsupported, doing)
+}

@@ -1,0 +1,283 @@
+//! The trait [`Engine`]: one Open vSwitch, on the host or in a container.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use userspace_core::{
+    cx::Cx,
+    engine::{Engine, EngineError, EngineInfo, ErrorKind, Hint, Interface, Owned},
+    owner::{Owner, OwnerTag},
+    spec::{Bridge, EngineKind, InterfaceSpec, Network},
+};
+
+use crate::{
+    apply, bridge,
+    columns::{Side, Wanted},
+    device, error,
+    interface::OvsInterface,
+    names,
+    ovsdb::{Client, Error, Reply, Row, Transaction, includes, map},
+    port,
+};
+
+/// Where Debian's, Red Hat's and most other packages have the database's socket.
+const DEFAULT: &str = "/var/run/openvswitch/db.sock";
+
+/// One Open vSwitch. Connects when it is first asked something, and again when the connection has ended.
+#[derive(Debug)]
+pub struct OvsEngine {
+    place: Arc<Place>,
+}
+
+/// Where an engine works.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) address: PathBuf,
+    pub(crate) side: Side,
+    client: Mutex<Option<Client>>,
+}
+
+impl OvsEngine {
+    /// The Open vSwitch of the host, whose database is at `address`: a path, `unix:PATH` or `tcp:HOST:PORT`; the packages' usual one
+    /// when absent.
+    pub fn host(address: Option<PathBuf>) -> Self {
+        Self::at(address, Side::Host)
+    }
+
+    /// The Open vSwitch of the container in which this process runs.
+    pub fn in_container(address: Option<PathBuf>) -> Self {
+        Self::at(address, Side::Container)
+    }
+
+    fn at(address: Option<PathBuf>, side: Side) -> Self {
+        let address = address.unwrap_or_else(|| PathBuf::from(DEFAULT));
+        Self { place: Arc::new(Place { address, side, client: Mutex::new(None) }) }
+    }
+}
+
+impl Place {
+    /// The connection, made if need be.
+    pub(crate) async fn client(&self, cx: Cx) -> Result<Client, EngineError> {
+        let doing = || format!("connect to the database of Open vSwitch at {:?}", self.address);
+        let connect = async {
+            let mut slot = self.client.lock().await;
+            if let Some(client) = slot.as_ref().filter(|client| !client.is_closed()) {
+                return Ok(client.clone());
+            }
+            let client = Client::connect(&self.address).await.map_err(error::doing(doing()))?;
+            *slot = Some(client.clone());
+            Ok::<_, EngineError>(client)
+        };
+        cx.bound(doing, connect).await
+    }
+
+    /// Carries a transaction out.
+    pub(crate) async fn transact(
+        &self,
+        cx: Cx,
+        doing: &str,
+        transaction: &Transaction,
+    ) -> Result<Reply, EngineError> {
+        self.try_transact(cx, doing, transaction).await?.map_err(error::doing(doing))
+    }
+
+    /// The same for a caller that has a use for the database's refusal.
+    pub(crate) async fn try_transact(
+        &self,
+        cx: Cx,
+        doing: &str,
+        transaction: &Transaction,
+    ) -> Result<Result<Reply, Error>, EngineError> {
+        let client = self.client(cx).await?;
+        let reply = client.transact(transaction);
+        cx.bound(|| doing.to_owned(), async { Ok::<_, EngineError>(reply.await) }).await
+    }
+
+    /// Whether ovs-vswitchd is there to do what the database says. It holds a lock of the database while it lives.
+    pub(crate) async fn is_vswitchd_alive(&self, cx: Cx) -> Result<bool, EngineError> {
+        let doing = "ask whether ovs-vswitchd is running";
+        let locked = self.client(cx).await?.is_locked(apply::VSWITCHD);
+        let locked = async { locked.await.map_err(error::doing(doing)) };
+        cx.bound(|| doing.to_owned(), locked).await
+    }
+
+    /// An error when it is not.
+    pub(crate) async fn require_vswitchd(&self, cx: Cx) -> Result<(), EngineError> {
+        if self.is_vswitchd_alive(cx).await? {
+            return Ok(());
+        }
+        let doing = format!(
+            "use the Open vSwitch at {:?} (its database answers, but ovs-vswitchd is not running: nothing is applied)",
+            self.address
+        );
+        Err(EngineError::new(ErrorKind::Degraded, doing))
+    }
+
+    /// The directory of the daemons' sockets: that of the database's, when it is a unix socket.
+    pub(crate) fn run_dir(&self) -> Option<&Path> {
+        let text = self.address.to_str()?;
+        if text.starts_with("tcp:") {
+            return None;
+        }
+        text.strip_prefix("unix:").map_or(self.address.as_path(), Path::new).parent()
+    }
+}
+
+#[async_trait]
+impl Engine for OvsEngine {
+    async fn ready(&self, cx: Cx) -> Result<EngineInfo, EngineError> {
+        let doing = "ask the Open vSwitch what it has";
+        let mut look = Transaction::new();
+        let step = look.select("Open_vSwitch", &[], &INFO);
+        let reply = self.place.transact(cx, doing, &look).await?;
+        self.place.require_vswitchd(cx).await?;
+        let row = reply.row(step).map_err(error::doing(doing))?;
+        let row = row.ok_or_else(|| {
+            EngineError::new(ErrorKind::Degraded, format!("{doing} (its database is not initialised)"))
+        })?;
+        info(&row).map_err(error::doing(doing))
+    }
+
+    fn supports(
+        &self,
+        info: &EngineInfo,
+        spec: &InterfaceSpec,
+        network: &Network,
+    ) -> Result<(), EngineError> {
+        device::supports(self.place.side, info, spec, network)
+    }
+
+    fn complete(&self, info: &EngineInfo, spec: &mut InterfaceSpec) {
+        device::complete(info, spec);
+    }
+
+    async fn ensure(
+        &self,
+        cx: Cx,
+        owner: &Owner,
+        spec: &InterfaceSpec,
+        network: &Network,
+    ) -> Result<Box<dyn Interface>, EngineError> {
+        let bridge = bridge_of(network)?;
+        let wanted = Wanted::of(self.place.side, owner, spec)?;
+        let uuid = port::ensure(cx, &self.place, &owner.tag, (&wanted, spec, bridge)).await?;
+        let place = Arc::clone(&self.place);
+        Ok(Box::new(OvsInterface::new(place, owner.tag, Some(uuid), None)))
+    }
+
+    async fn find(
+        &self,
+        cx: Cx,
+        owner: &OwnerTag,
+        _hint: Option<&Hint>,
+    ) -> Result<Option<Box<dyn Interface>>, EngineError> {
+        let found = port::look(cx, &self.place, owner, None).await?;
+        let ours = found.port.and_then(|port| {
+            let mark = port.mark().filter(|mark| mark.tag.same_attachment(owner))?;
+            Some((mark.tag, port.uuid))
+        });
+        let (tag, port) = match ours {
+            Some((tag, uuid)) => (tag, Some(uuid)),
+            None if found.has_qos => (*owner, None),
+            None => return Ok(None),
+        };
+        let place = Arc::clone(&self.place);
+        Ok(Some(Box::new(OvsInterface::new(place, tag, port, None))))
+    }
+
+    async fn prune(&self, cx: Cx, owner: &OwnerTag, network: &Network) -> Result<(), EngineError> {
+        match network {
+            Network::Bridge(wanted) => bridge::prune(cx, &self.place, owner, &wanted.name).await,
+            Network::None | Network::Routed => Ok(()),
+        }
+    }
+
+    async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError> {
+        let doing = "list the ports that bear our mark";
+        let mut look = Transaction::new();
+        let ours = |kind: &str| [includes("external_ids", map([(names::KIND, kind)]))];
+        let steps = [
+            look.select("Port", &ours(names::PORT), &["external_ids"]),
+            look.select("QoS", &ours(names::QOS), &["external_ids"]),
+            look.select("Queue", &ours(names::QOS), &["external_ids"]),
+        ];
+        let reply = self.place.transact(cx, doing, &look).await?;
+        let mut owned = BTreeMap::new();
+        for step in steps {
+            for row in reply.rows(step).map_err(error::doing(doing))? {
+                let ids = row.map("external_ids").map_err(error::doing(doing))?;
+                if let Some(mark) = names::mark_of(&ids) {
+                    owned.insert(mark.tag, Owned { tag: mark.tag, attachment: mark.attachment });
+                }
+            }
+        }
+        Ok(owned.into_values().collect())
+    }
+}
+
+fn bridge_of(network: &Network) -> Result<&Bridge, EngineError> {
+    match network {
+        Network::Bridge(bridge) => Ok(bridge),
+        Network::None | Network::Routed => {
+            let doing = "make a port without a bridge (every port of Open vSwitch is on one)";
+            Err(EngineError::new(ErrorKind::Unsupported, doing))
+        }
+    }
+}
+
+/// What [`info`] reads. All of them came by Open vSwitch 2.10.
+const INFO: [&str; 5] = ["ovs_version", "dpdk_initialized", "iface_types", "datapath_types", "other_config"];
+
+fn info(row: &Row) -> Result<EngineInfo, Error> {
+    let mut features: Vec<String> = Vec::new();
+    features.extend(row.strings("iface_types")?.iter().map(|kind| format!("type:{kind}")));
+    features.extend(row.strings("datapath_types")?.iter().map(|kind| format!("datapath:{kind}")));
+    if row.boolean("dpdk_initialized")? {
+        features.push("dpdk".to_owned());
+    }
+    let config = row.map("other_config")?;
+    let extra = config.get("dpdk-extra").map(String::as_str).unwrap_or_default();
+    if extra.split_whitespace().any(|word| word == "--no-huge") {
+        features.push("no-huge".to_owned());
+    }
+    features.push(format!("{}{}", device::SEND_QUEUES, send_queues(config.get("pmd-cpu-mask"))));
+    // ovs-ctl writes the version; without it nobody does.
+    let version = row.optional_string("ovs_version")?.unwrap_or_else(|| "of unknown version".to_owned());
+    Ok(EngineInfo { kind: EngineKind::Ovs, version, features })
+}
+
+/// Each thread sends on a queue of its own: the main thread, and those of `pmd-cpu-mask`, or without one a thread a NUMA node.
+fn send_queues(mask: Option<&String>) -> u32 {
+    let digits =
+        mask.map(|mask| mask.trim_start_matches("0x").chars().filter_map(|digit| digit.to_digit(16)));
+    let threads = digits.map_or(0, |digits| digits.map(u32::count_ones).sum());
+    1 + if threads > 0 { threads } else { numa_nodes() }
+}
+
+fn numa_nodes() -> u32 {
+    let entries = std::fs::read_dir("/sys/devices/system/node").into_iter().flatten().flatten();
+    let nodes = entries.filter(|entry| {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("node"));
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    });
+    u32::try_from(nodes.count()).unwrap_or(1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_sends_on_a_queue_of_its_own() {
+        for (mask, queues) in [("0x2", 2), ("6", 3), ("0xff00", 9), ("F", 5)] {
+            assert_eq!(send_queues(Some(&mask.to_owned())), queues, "{mask}");
+        }
+        assert!(send_queues(None) >= 2);
+    }
+}

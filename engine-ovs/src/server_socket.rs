@@ -1,0 +1,100 @@
+//! The socket of a vhost-user server port: ovs-vswitchd makes it in a directory of its own, under the port's name, and nowhere else. So
+//! the container gets a second name of the same file in its own directory (link(2)), which both must have on one filesystem.
+
+use std::{
+    fs, io,
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+};
+
+use nix::{fcntl::AtFlags, unistd::linkat};
+use userspace_core::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind},
+    fault,
+    owner::OwnerTag,
+};
+
+use crate::{engine::Place, ovsdb::Transaction};
+
+/// Removes what an ovs-vswitchd that died has left under the port's name, and finds out whether the container's directory can hold a
+/// second name of it.
+pub(crate) async fn prepare(cx: Cx, place: &Place, tag: &OwnerTag, target: &Path) -> Result<(), EngineError> {
+    let source = source(cx, place, tag).await?;
+    remove(&source)?;
+    let probe = source.with_extension("probe");
+    let trial = target.with_extension("probe");
+    let failed = |error: io::Error| {
+        let doing = format!(
+            "make a vhost-user server port (its socket {source:?} cannot be linked to {target:?}: both must be on one filesystem, or \
+             use mode \"client\")"
+        );
+        EngineError::new(ErrorKind::Unsupported, doing).because(error)
+    };
+    let tried = fs::write(&probe, []).and_then(|()| link(&probe, &trial));
+    let _ = (fs::remove_file(&trial), fs::remove_file(&probe));
+    tried.map_err(failed)
+}
+
+/// Gives the container its name of the socket that is there by now.
+pub(crate) async fn hand_over(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    target: &Path,
+) -> Result<(), EngineError> {
+    let source = source(cx, place, tag).await?;
+    let failed = |error: io::Error| {
+        let doing = format!("link the socket {source:?} to {target:?}");
+        EngineError::new(ErrorKind::Io, doing).because(error)
+    };
+    fault::point("before link socket")?;
+    // Of the socket before, when ovs-vswitchd has made a new one.
+    remove(target)?;
+    link(&source, target).map_err(failed)?;
+    fault::point("after link socket")
+}
+
+/// Removes the socket of a port that has been removed. A living ovs-vswitchd does so itself.
+pub(crate) async fn remove_source(cx: Cx, place: &Place, tag: &OwnerTag) -> Result<(), EngineError> {
+    remove(&source(cx, place, tag).await?)
+}
+
+/// Where ovs-vswitchd makes the socket: below its run directory, which is the database socket's too.
+async fn source(cx: Cx, place: &Place, tag: &OwnerTag) -> Result<PathBuf, EngineError> {
+    let run_dir = place.run_dir().ok_or_else(|| {
+        let doing = format!(
+            "find the run directory of the Open vSwitch at {:?} (for mode \"server\")",
+            place.address
+        );
+        EngineError::new(ErrorKind::Unsupported, doing)
+    })?;
+    let mut transaction = Transaction::new();
+    let step = transaction.select("Open_vSwitch", &[], &["other_config"]);
+    let doing = "read other_config:vhost-sock-dir";
+    let reply = place.transact(cx, doing, &transaction).await?;
+    let config = match reply.row(step).map_err(crate::error::doing(doing))? {
+        Some(row) => row.map("other_config").map_err(crate::error::doing(doing))?,
+        None => Default::default(),
+    };
+    let below = config.get("vhost-sock-dir").map(String::as_str).unwrap_or_default();
+    Ok(run_dir.join(below.trim_start_matches('/')).join(tag.host_name()))
+}
+
+fn remove(path: &Path) -> Result<(), EngineError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(EngineError::new(ErrorKind::Io, format!("remove the socket {path:?}")).because(error))
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// A second name for the file itself; a link in its place is not followed, nor one in the place of the new name.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    let here = nix::fcntl::AT_FDCWD;
+    linkat(here, from, here, to, AtFlags::empty()).map_err(io::Error::from)
+}

@@ -1,0 +1,65 @@
+//! vhost-user: on the host a port that a virtio device connects to, in a container that device.
+
+use std::collections::BTreeMap;
+
+use userspace_core::{
+    addr::MacAddr,
+    owner::OwnerTag,
+    spec::{SocketMode, VhostUser},
+};
+
+use crate::{columns::Side, device::Rows};
+
+/// The type of the Interface row.
+pub(crate) fn kind(side: Side, mode: SocketMode) -> &'static str {
+    match (side, mode) {
+        (Side::Host, SocketMode::Client) => "dpdkvhostuserclient",
+        (Side::Host, SocketMode::Server) => "dpdkvhostuser",
+        (Side::Container, _) => "dpdk",
+    }
+}
+
+/// Whether ovs-vswitchd itself makes the socket, at a path of its own choice.
+pub(crate) fn is_server(side: Side, mode: SocketMode) -> bool {
+    side == Side::Host && mode == SocketMode::Server
+}
+
+/// What the Interface row says.
+pub(crate) fn rows(side: Side, tag: &OwnerTag, vhost: &VhostUser, mac: Option<MacAddr>) -> Rows {
+    let mut options = BTreeMap::new();
+    let mut set = |key: &str, value: String| options.insert(key.to_owned(), value);
+    match (side, vhost.mode) {
+        (Side::Host, mode) => {
+            if mode == SocketMode::Client {
+                set("vhost-server-path", vhost.socket.display().to_string());
+            }
+            if let Some(retries) = vhost.tx_retries {
+                set("tx-retries-max", retries.to_string());
+            }
+        }
+        (Side::Container, mode) => {
+            set("dpdk-devargs", devargs(tag, vhost, mode, mac));
+            if vhost.queues > 1 {
+                set("n_rxq", vhost.queues.to_string());
+            }
+        }
+    }
+    Rows { kind: kind(side, vhost.mode), options }
+}
+
+/// DPDK's virtio_user (doc/guides/howto/virtio_user_for_container_networking.rst). Device names are global in a process.
+fn devargs(tag: &OwnerTag, vhost: &VhostUser, mode: SocketMode, mac: Option<MacAddr>) -> String {
+    let mut text = format!(
+        "net_virtio_user_{},path={},queues={}",
+        tag.host_name(),
+        vhost.socket.display(),
+        vhost.queues
+    );
+    if mode == SocketMode::Server {
+        text.push_str(",server=1");
+    }
+    if let Some(mac) = mac {
+        text.push_str(&format!(",mac={mac}"));
+    }
+    text
+}
