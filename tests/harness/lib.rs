@@ -8,9 +8,12 @@ mod binary;
 mod call;
 mod config;
 mod host;
+mod hugepages;
 mod ipam;
 mod need;
 mod netns;
+mod ovs;
+mod testpmd;
 mod traffic;
 mod wait;
 mod world;
@@ -20,9 +23,12 @@ pub use self::{
     call::{Call, Output},
     config::{merged, with},
     host::{Container, Host},
+    hugepages::Hugepages,
     ipam::StandIn,
     need::all_there,
     netns::Netns,
+    ovs::{Memory, Ovs},
+    testpmd::{Testpmd, TestpmdBuilder},
     traffic::{ping, transfer},
     wait::{Finished, install, run, until},
     world::{World, assert_same},

@@ -4,12 +4,13 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::OnceLock,
     thread,
 };
 
 use nix::unistd::geteuid;
 
-use crate::netns::Netns;
+use crate::{hugepages::Hugepages, netns::Netns, ovs, testpmd};
 
 /// Where Debian and others have the stock plugins.
 const PLUGIN_DIRS: [&str; 2] = ["/usr/lib/cni", "/opt/cni/bin"];
@@ -51,11 +52,22 @@ fn is_there(need: &str) -> bool {
         "macvlan" => {
             kernel_makes("link add probe0 type veth peer probe1; link add link probe0 probe2 type macvlan")
         }
-        program => {
-            let path = env::var_os("PATH").unwrap_or_default();
-            env::split_paths(&path).any(|dir| dir.join(program).is_file())
-        }
+        "ovs-dpdk" => Path::new(ovs::VSWITCHD).exists() && on_path("ovsdb-server"),
+        "testpmd" => on_path("dpdk-testpmd"),
+        "hugepages" => has_hugepages(),
+        program => on_path(program),
     }
+}
+
+/// Whether the kernel has as many as a host and two containers take. Asked once: later, other tests have theirs.
+fn has_hugepages() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| Hugepages::try_reserve(ovs::HUGEPAGES_MIB + 2 * testpmd::HUGEPAGES_MIB).is_ok())
+}
+
+fn on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 fn kernel_makes(commands: &str) -> bool {

@@ -40,6 +40,7 @@ mod ipam;
 mod link;
 mod lost;
 mod macvlan;
+mod ovs;
 mod parallel;
 mod results;
 mod routed;

@@ -109,6 +109,7 @@ fn plan(config: &Value) -> Plan {
         container: conf.container(),
         overrides: Overrides::default(),
         shared_dir: conf.shared_dir.clone(),
+        sockets: conf.sockets(),
     };
     Plan::new(&request).unwrap_or_else(|refusal| panic!("{refusal}: {config:#}"))
 }
