@@ -131,10 +131,8 @@ fn an_engine_that_is_not_built_in_is_named() {
     let Some(host) = Host::new(&["host-local"]) else { return };
     let red = host.container("red");
     let before = host.world();
-    for engine in ["vpp", "ovs-dpdk"] {
-        let config = host.net(json!({"host": {"engine": engine, "bridge": {"bridgeName": "7"}}}));
-        host.call("ADD", &config).of(&red).fails(2, &[engine, "linux"]);
-    }
+    let config = host.net(json!({"host": {"engine": "vpp", "bridge": {"bridgeName": "7"}}}));
+    host.call("ADD", &config).of(&red).fails(2, &["vpp", "linux", "ovs-dpdk"]);
     assert_same(&before, &host.world(), "after the refusals");
 }
 

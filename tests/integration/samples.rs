@@ -149,8 +149,8 @@ fn every_sample_is_planned_as_it_says() {
 fn every_sample_fails_for_want_of_its_engine_alone() {
     let Some(host) = Host::new(&["host-local"]) else { return };
     let red = host.container("red");
-    let ours =
-        json!({"stateDir": host.state_dir(), "logFile": host.path("log"), "sharedDir": host.path("shared")});
+    let ours = json!({"stateDir": host.state_dir(), "logFile": host.path("log"), "sharedDir": host.path("shared"),
+            "sockets": {"root": host.path("sockets")}});
     let before = host.world();
     for config in samples() {
         let engine = config["host"]["engine"].as_str().expect("an engine");
@@ -158,7 +158,12 @@ fn every_sample_fails_for_want_of_its_engine_alone() {
         if config["ipam"].is_object() {
             config["ipam"]["dataDir"] = json!(host.lease_dir());
         }
-        host.call("ADD", &config).of(&red).fails(2, &[&format!("engine \"{engine}\""), "this build"]);
+        config["host"]["socket"] = json!(host.path("no.sock"));
+        let call = host.call("ADD", &config).of(&red);
+        match engine {
+            "vpp" => call.fails(2, &["engine \"vpp\"", "this build"]),
+            _ => call.fails(11, &["Open vSwitch", "no.sock"]),
+        }
         assert_same(&before, &host.world(), "after the refusal");
     }
 }

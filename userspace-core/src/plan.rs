@@ -124,7 +124,7 @@ impl Plan {
         let mtu_bytes = mtu(request, kind)?;
         let bandwidth = request.overrides.bandwidth.or(policing(&request.host));
         let network = network(host, request)?;
-        let logical_port = logical_port(host, request, mac)?;
+        let logical_port = logical_port(host, request, mac);
         let sandbox = (host == EngineKind::Ovs).then(|| sandbox(request));
         if !kind.is_kernel() {
             let half = userspace::Half { request, owner: &owner, kind, host, container, mac, mtu_bytes };
@@ -238,12 +238,10 @@ fn sandbox(request: &Request) -> Sandbox {
     }
 }
 
-fn logical_port(host: EngineKind, request: &Request, mac: MacAddr) -> Result<Option<LogicalPort>, Refusal> {
-    match &request.overrides.ovn_port {
-        Some(id) if host == EngineKind::Ovs => Ok(Some(LogicalPort { id: id.clone(), mac })),
-        Some(id) => Err(Refusal::of("OvnPort", id, "OVN binds ports of engine \"ovs-dpdk\" only")),
-        None => Ok(None),
-    }
+/// The pod's port in OVN is told to all of its networks; those of other engines have no use for it.
+fn logical_port(host: EngineKind, request: &Request, mac: MacAddr) -> Option<LogicalPort> {
+    let id = request.overrides.ovn_port.clone().filter(|_| host == EngineKind::Ovs)?;
+    Some(LogicalPort { id, mac })
 }
 
 /// Which engines make that kind on the host.
@@ -361,7 +359,7 @@ fn kernel_device(
 
 fn network(engine: EngineKind, request: &Request) -> Result<Network, Refusal> {
     let mut bridge = request.host.bridge.clone().unwrap_or_default();
-    if request.overrides.ovn_port.is_some() {
+    if request.overrides.ovn_port.is_some() && engine == EngineKind::Ovs {
         // OVN's ports are on its integration bridge (ovn-architecture(7)).
         bridge.bridge_name.get_or_insert_with(|| "br-int".to_owned());
     }

@@ -89,7 +89,7 @@ pub(super) async fn detach_locked(
 ) -> Result<(), DetachError> {
     let places = match &record {
         Some(record) => Places::of(record),
-        None => Places::guess(target),
+        None => Places { recorded: world.records.exists(&target.attachment), ..Places::guess(target) },
     };
     let mut failed = Collecting::default();
     failed.note(withdraw(world, cx, &places, target).await);
@@ -104,7 +104,7 @@ pub(super) async fn detach_locked(
         failed.note(remove_container(world, cx, &places).await);
     }
     failed.note(prune(world, cx, &places).await);
-    let known = places.recorded || world.records.exists(&target.attachment) || removed == Some(true);
+    let known = places.recorded || removed == Some(true);
     failed.note(release(cx, target, known).await);
     if failed.0.is_empty() {
         failed.note(forget(world, target));
@@ -126,7 +126,7 @@ struct Places {
     /// Where the pair of the host's half was made, when another engine than the host's makes it.
     pair: Option<EngineAt>,
     shared: Option<SharedDir>,
-    /// Whether a record says so, and not only the configuration.
+    /// Whether there is a record, readable or not.
     recorded: bool,
 }
 
@@ -158,6 +158,18 @@ impl Places {
         match world.engines.open(at) {
             Err(error) if error.kind() == ErrorKind::Unsupported && !self.recorded => Ok(None),
             opened => opened.map(Some),
+        }
+    }
+
+    /// Without a record nothing was made as far as we know: a vswitch that does not answer is then no reason to fail, or a container
+    /// whose ADD it refused could never go. Should the record be lost, GC finds the mark when the vswitch is back.
+    fn absent_if_never_made<T>(&self, found: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+        match found {
+            Err(error) if error.kind() == ErrorKind::Unavailable && !self.recorded => {
+                tracing::warn!(error = chain(&error), "there is no record, and the vswitch does not answer");
+                Ok(None)
+            }
+            found => found.map(Some),
         }
     }
 
@@ -223,8 +235,8 @@ async fn remove_from(world: World<'_>, cx: Cx, places: &Places, at: &EngineAt) -
     let Some(engine) = places.open(world, at)? else {
         return Ok(false);
     };
-    let found = engine.find(cx, &places.tag, places.hint.as_ref()).await?;
-    let Some(interface) = found else {
+    let found = engine.find(cx, &places.tag, places.hint.as_ref()).await;
+    let Some(interface) = places.absent_if_never_made(found)?.flatten() else {
         return Ok(false);
     };
     fault::point("before remove host")?;
@@ -267,7 +279,8 @@ async fn prune(world: World<'_>, cx: Cx, places: &Places) -> Result<(), EngineEr
         }
         taken => taken?,
     };
-    engine.prune(cx, &places.tag, &places.network).await
+    let pruned = engine.prune(cx, &places.tag, &places.network).await;
+    places.absent_if_never_made(pruned).map(drop)
 }
 
 async fn release(cx: Cx, target: &Detach<'_>, known: bool) -> Result<(), EngineError> {
