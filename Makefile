@@ -40,6 +40,7 @@ lint: ## Formatting, clippy and the documents' warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --quiet
 
 .PHONY: bench
-bench: build slim ## Against Debian's bridge plugin, with the limits that must hold (root)
+bench: build slim ## Against Debian's bridge plugin and ovs-vsctl, with the limits that must hold (root)
 	@scripts/packages bench
 	cargo bench --locked -p userspace-tests --bench attach
+	cargo bench --locked -p userspace-tests --bench ovs

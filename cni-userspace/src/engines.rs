@@ -1,6 +1,10 @@
 //! Which engines this build has, and where the halves are published.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use userspace_core::{
     engine::{Engine, EngineError, ErrorKind},
@@ -17,11 +21,29 @@ pub(crate) const BUILT_IN: &[&str] = &[
     "ovs-dpdk",
 ];
 
-/// The engines of this build.
-pub(crate) struct BuiltIn;
+/// The engines of this build. One on the host is opened once a call, with one connection; those in containers are as many as those.
+#[derive(Default)]
+pub(crate) struct BuiltIn {
+    on_host: Mutex<BTreeMap<EngineAt, Arc<dyn Engine>>>,
+}
 
 impl Engines for BuiltIn {
     fn open(&self, at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError> {
+        if at.netns.is_some() {
+            return Self::make(at);
+        }
+        let mut on_host = self.on_host.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(engine) = on_host.get(at) {
+            return Ok(Arc::clone(engine));
+        }
+        let engine = Self::make(at)?;
+        on_host.insert(at.clone(), Arc::clone(&engine));
+        Ok(engine)
+    }
+}
+
+impl BuiltIn {
+    fn make(at: &EngineAt) -> Result<Arc<dyn Engine>, EngineError> {
         match at.kind {
             #[cfg(feature = "linux")]
             EngineKind::Linux => linux(at),

@@ -67,6 +67,7 @@ struct Call {
     value: Value,
     env: BTreeMap<String, String>,
     records: RecordDir,
+    engines: BuiltIn,
 }
 
 impl Call {
@@ -121,6 +122,7 @@ impl Call {
             value,
             env: std::mem::take(&mut io.env),
             records,
+            engines: BuiltIn::default(),
         })
     }
 
@@ -161,7 +163,7 @@ impl Call {
     }
 
     fn world(&self) -> World<'_> {
-        World { engines: &BuiltIn, stores: &Published, records: &self.records }
+        World { engines: &self.engines, stores: &Published, records: &self.records }
     }
 
     fn cx(&self) -> Cx {

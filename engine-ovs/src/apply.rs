@@ -10,7 +10,7 @@ use userspace_core::{
 
 use crate::{
     engine::Place,
-    error,
+    error, memif,
     ovsdb::{Client, Error, Reply, Step, Transaction, Until, empty, equal},
 };
 
@@ -50,7 +50,8 @@ pub(crate) fn ask_made(
                 return Ok(None);
             };
             let ofport = row.optional_integer("ofport")?.unwrap_or(-1);
-            Ok(Some(Made { ofport, error: row.optional_string("error")? }))
+            let error = row.optional_string("error")?;
+            Ok(Some(Made { ofport, error: error.as_deref().map(memif::without_secret) }))
         };
         match reply.and_then(read) {
             Ok(Some(made)) => Ok(made),

@@ -75,12 +75,6 @@ pub(crate) fn supports(
             spec.kind()
         ));
     }
-    if let Device::VhostUser(vhost) = &spec.device
-        && spec.bandwidth.is_some_and(|limits| limits.ingress.is_some())
-        && side == Side::Container
-    {
-        return unsupported(format!("limit the rate of {:?} in a container", vhost.socket));
-    }
     Ok(())
 }
 

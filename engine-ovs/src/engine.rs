@@ -134,8 +134,12 @@ impl Engine for OvsEngine {
         let doing = "ask the Open vSwitch what it has";
         let mut look = Transaction::new();
         let step = look.select("Open_vSwitch", &[], &INFO);
-        let reply = self.place.transact(cx, doing, &look).await?;
+        // Both are under way before the first is answered.
+        let client = self.place.client(cx).await?;
+        let reply = client.transact(&look);
         self.place.require_vswitchd(cx).await?;
+        let reply = async { reply.await.map_err(error::doing(doing)) };
+        let reply = cx.bound(|| doing.to_owned(), reply).await?;
         let row = reply.row(step).map_err(error::doing(doing))?;
         let row = row.ok_or_else(|| {
             EngineError::new(ErrorKind::Degraded, format!("{doing} (its database is not initialised)"))
@@ -165,9 +169,9 @@ impl Engine for OvsEngine {
     ) -> Result<Box<dyn Interface>, EngineError> {
         let bridge = bridge_of(network)?;
         let wanted = Wanted::of(self.place.side, owner, spec)?;
-        let uuid = port::ensure(cx, &self.place, &owner.tag, (&wanted, spec, bridge)).await?;
-        let place = Arc::clone(&self.place);
-        Ok(Box::new(OvsInterface::new(place, owner.tag, Some(uuid), None)))
+        let (uuid, is_new) = port::ensure(cx, &self.place, &owner.tag, (&wanted, spec, bridge)).await?;
+        let joined = is_new.then(|| bridge.clone());
+        Ok(Box::new(OvsInterface::new(Arc::clone(&self.place), owner.tag, Some(uuid), joined)))
     }
 
     async fn find(

@@ -17,7 +17,7 @@ use crate::{
     columns::{Side, Wanted, mode_of},
     device,
     engine::Place,
-    error,
+    error, memif,
     names::{self, mark_of},
     ovsdb::{Error, Id, Reply, Row, Step, Transaction, Uuid, equal, includes, map, set},
     server_socket,
@@ -91,7 +91,7 @@ impl Interface {
             mtu_request: row.optional_integer("mtu_request")?,
             policing: (row.integer("ingress_policing_rate")?, row.integer("ingress_policing_burst")?),
             ofport: row.optional_integer("ofport")?,
-            error: row.optional_string("error")?,
+            error: row.optional_string("error")?.as_deref().map(memif::without_secret),
         })
     }
 
@@ -156,20 +156,21 @@ impl Steps {
     }
 }
 
-/// The port as it was asked for, made when missing, and made again when ovs-vswitchd could not make it before.
+/// The port as it was asked for, made when missing, and made again when ovs-vswitchd could not make it before. Whether it is new, and
+/// so on its bridge.
 pub(crate) async fn ensure(
     cx: Cx,
     place: &Place,
     tag: &OwnerTag,
     (wanted, spec, bridge): (&Wanted, &InterfaceSpec, &WantedBridge),
-) -> Result<Uuid, EngineError> {
+) -> Result<(Uuid, bool), EngineError> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let found = look(cx, place, tag, Some(&bridge.name)).await?;
         if let Some(port) = &found.port {
             refuse_other(port, wanted)?;
             match &port.interface {
-                Some(interface) if !interface.has_failed() => return Ok(port.uuid.clone()),
+                Some(interface) if !interface.has_failed() => return Ok((port.uuid.clone(), false)),
                 _ => {
                     tracing::info!(
                         name = wanted.name,
@@ -186,7 +187,7 @@ pub(crate) async fn ensure(
             Ok((uuid, made)) => {
                 check_made(wanted, made)?;
                 device::finish(cx, place, tag, spec).await?;
-                return Ok(uuid);
+                return Ok((uuid, true));
             }
             // The bridge has come or gone meanwhile, or a port of that name has: once more.
             Err(error) if error.is_wait_timed_out() || error.is_constraint_violation() => last = Some(error),

@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::FileTypeExt,
+    os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -17,23 +17,25 @@ use userspace_core::{
 
 use crate::{engine::Place, ovsdb::Transaction};
 
-/// Removes what an ovs-vswitchd that died has left under the port's name, and finds out whether the container's directory can hold a
+/// Removes what an ovs-vswitchd that died has left under the port's name, and refuses a container's directory that cannot hold a
 /// second name of it.
 pub(crate) async fn prepare(cx: Cx, place: &Place, tag: &OwnerTag, target: &Path) -> Result<(), EngineError> {
     let source = source(cx, place, tag).await?;
     remove(&source)?;
-    let probe = source.with_extension("probe");
-    let trial = target.with_extension("probe");
-    let failed = |error: io::Error| {
-        let doing = format!(
-            "make a vhost-user server port (its socket {source:?} cannot be linked to {target:?}: both must be on one filesystem, or \
-             use mode \"client\")"
-        );
-        EngineError::new(ErrorKind::Unsupported, doing).because(error)
-    };
-    let tried = fs::write(&probe, []).and_then(|()| link(&probe, &trial));
-    let _ = (fs::remove_file(&trial), fs::remove_file(&probe));
-    tried.map_err(failed)
+    let device = |path: &Path| path.parent().map_or(Ok(0), |dir| fs::metadata(dir).map(|found| found.dev()));
+    match (device(&source), device(target)) {
+        (Ok(here), Ok(there)) if here == there => Ok(()),
+        (Err(error), _) | (_, Err(error)) => Err(not_linked(&source, target).because(error)),
+        _ => Err(not_linked(&source, target)),
+    }
+}
+
+fn not_linked(source: &Path, target: &Path) -> EngineError {
+    let doing = format!(
+        "make a vhost-user server port (its socket {source:?} cannot be linked to {target:?}: both must be on one filesystem, or use \
+         mode \"client\")"
+    );
+    EngineError::new(ErrorKind::Unsupported, doing)
 }
 
 /// Gives the container its name of the socket that is there by now.
@@ -44,14 +46,11 @@ pub(crate) async fn hand_over(
     target: &Path,
 ) -> Result<(), EngineError> {
     let source = source(cx, place, tag).await?;
-    let failed = |error: io::Error| {
-        let doing = format!("link the socket {source:?} to {target:?}");
-        EngineError::new(ErrorKind::Io, doing).because(error)
-    };
     fault::point("before link socket")?;
     // Of the socket before, when ovs-vswitchd has made a new one.
     remove(target)?;
-    link(&source, target).map_err(failed)?;
+    // Also within one filesystem a mount can be in the way.
+    link(&source, target).map_err(|error| not_linked(&source, target).because(error))?;
     fault::point("after link socket")
 }
 

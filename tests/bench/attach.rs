@@ -8,35 +8,34 @@
 
 #![allow(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod common;
+
 use std::{
     collections::BTreeMap,
-    env, fs,
-    io::Write,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
     sync::mpsc,
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use kernel_links::{Change, Netlink, VethPair};
 use nix::{
     sched::{CloneFlags, unshare},
-    sys::{
-        resource::{UsageWho, getrusage},
-        time::TimeValLike,
-    },
+    sys::resource::UsageWho,
     unistd::gettid,
 };
 use serde_json::{Value, json};
+
+use self::common::{Cost, Limits, Plugin, answer_peak, binaries, cpu, median, peak_of_add};
 
 const ROUNDS: usize = 40;
 const PLUGINS: &str = "/usr/lib/cni";
 
 fn main() -> ExitCode {
-    let mut args = env::args().skip(1);
-    if args.next().as_deref() == Some("--peak") {
-        return peak(&args.collect::<Vec<_>>());
+    if let Some(code) = answer_peak() {
+        return code;
     }
     // Everything below, the bridges included, is in a namespace that goes with this process.
     unshare(CloneFlags::CLONE_NEWNET).expect("make a network namespace (are you root?)");
@@ -47,35 +46,6 @@ fn main() -> ExitCode {
     bench.sizes(&mut limits);
     bench.growth(&mut limits);
     limits.tell()
-}
-
-/// Runs a program and prints what it took at most, in kilobytes. A process of its own, since the figure is one of all children.
-fn peak(command: &[String]) -> ExitCode {
-    let status = Command::new(&command[0]).stdout(Stdio::null()).status().expect("run the program");
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage");
-    println!("{}", usage.max_rss());
-    ExitCode::from(u8::from(!status.success()))
-}
-
-/// The limits of the table, and whether they held.
-#[derive(Default)]
-struct Limits(Vec<(String, f64, f64)>);
-
-impl Limits {
-    fn at_most(&mut self, what: &str, limit: f64, found: f64) {
-        self.0.push((what.to_owned(), limit, found));
-    }
-
-    fn tell(&self) -> ExitCode {
-        println!("\n{:<48} {:>8} {:>8}", "limit", "at most", "found");
-        let mut held = true;
-        for (what, limit, found) in &self.0 {
-            let verdict = if found <= limit { "" } else { "  MISSED" };
-            held &= found <= limit;
-            println!("{what:<48} {limit:>8.2} {found:>8.2}{verdict}");
-        }
-        ExitCode::from(u8::from(!held))
-    }
 }
 
 /// The requests of an ADD and nothing else, from a process that runs already.
@@ -129,12 +99,6 @@ impl Floor {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Cost {
-    wall: Duration,
-    cpu: Duration,
-}
-
 /// A network namespace that lives as long as this: a thread that sits in it.
 struct Netns {
     path: String,
@@ -159,58 +123,6 @@ impl Netns {
     }
 }
 
-/// One way to attach a container.
-struct Plugin {
-    name: &'static str,
-    binary: PathBuf,
-    config: Value,
-}
-
-impl Plugin {
-    fn run(&self, verb: &str, container: &str, netns: &Netns) -> Cost {
-        let before = cpu(UsageWho::RUSAGE_CHILDREN);
-        let begin = Instant::now();
-        let output = self.command(&[], verb, container, netns);
-        let wall = begin.elapsed();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{} {verb}: {said}", self.name);
-        Cost { wall, cpu: cpu(UsageWho::RUSAGE_CHILDREN) - before }
-    }
-
-    /// `via` is a program to run the plugin by.
-    fn command(&self, via: &[&str], verb: &str, container: &str, netns: &Netns) -> std::process::Output {
-        let words: Vec<&str> = via.iter().copied().chain(self.binary.to_str()).collect();
-        let mut child = Command::new(words[0])
-            .args(&words[1..])
-            .env_clear()
-            .env("CNI_COMMAND", verb)
-            .env("CNI_CONTAINERID", container)
-            .env("CNI_NETNS", &netns.path)
-            .env("CNI_IFNAME", "eth0")
-            .env("CNI_PATH", PLUGINS)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("run the plugin");
-        let mut stdin = child.stdin.take().expect("its standard input");
-        stdin.write_all(self.config.to_string().as_bytes()).expect("write the configuration");
-        drop(stdin);
-        child.wait_with_output().expect("wait for the plugin")
-    }
-}
-
-fn cpu(whose: UsageWho) -> Duration {
-    let usage = getrusage(whose).expect("getrusage");
-    let micros = (usage.user_time() + usage.system_time()).num_microseconds();
-    Duration::from_micros(micros.unsigned_abs())
-}
-
-fn median(mut costs: Vec<Duration>) -> f64 {
-    costs.sort();
-    costs[costs.len() / 2].as_secs_f64() * 1000.0
-}
-
 struct Bench {
     dir: tempfile::TempDir,
     ours: PathBuf,
@@ -219,13 +131,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let built = env::var("STATIC").expect("run this by `make bench`");
-        Self {
-            dir: tempfile::tempdir().expect("make a directory"),
-            ours: root.join(&built).join("userspace"),
-            slim: root.join(built.replacen("target", "target/slim", 1)).join("userspace"),
-        }
+        let [ours, slim] = binaries();
+        Self { dir: tempfile::tempdir().expect("make a directory"), ours, slim }
     }
 
     fn ipam(&self, name: &str, with: bool) -> Value {
@@ -266,12 +173,12 @@ impl Bench {
             // One attachment each stays, so that neither makes nor removes its bridge.
             let kept = [Netns::new(), Netns::new()];
             for (plugin, netns) in plugins.iter().zip(&kept) {
-                plugin.run("ADD", "kept", netns);
+                plugin.run("ADD", "kept", &netns.path);
             }
             let [stock, ours] = self.in_turn(&plugins, ROUNDS);
             let floor = self.floor(&plugins[1]);
             for (plugin, netns) in plugins.iter().zip(&kept) {
-                plugin.run("DEL", "kept", netns);
+                plugin.run("DEL", "kept", &netns.path);
             }
             let label = if with_ipam { "host-local" } else { "no IPAM" };
             for (name, cost) in [("bridge", &stock), ("userspace", &ours)] {
@@ -297,7 +204,7 @@ impl Bench {
             for (plugin, costs) in plugins.iter().zip(&mut costs) {
                 let container = format!("round{round}");
                 for verb in ["ADD", "DEL"] {
-                    let cost = plugin.run(verb, &container, &netns);
+                    let cost = plugin.run(verb, &container, &netns.path);
                     costs.entry(verb).or_default().push(cost);
                 }
             }
@@ -312,23 +219,18 @@ impl Bench {
     /// An empty process (VERSION) and the requests alone: wall and CPU.
     fn floor(&self, plugin: &Plugin) -> [f64; 2] {
         let netns = Netns::new();
-        let empty: Vec<Cost> = (0..ROUNDS).map(|_| plugin.run("VERSION", "empty", &netns)).collect();
+        let empty: Vec<Cost> = (0..ROUNDS).map(|_| plugin.run("VERSION", "empty", &netns.path)).collect();
         let [wall, cpu] = Floor::new().median();
         let empty_wall = median(empty.iter().map(|cost| cost.wall).collect());
         [empty_wall + wall, median(empty.iter().map(|cost| cost.cpu).collect()) + cpu]
     }
 
     fn memory(&self, limits: &mut Limits) {
-        let this = env::current_exe().expect("the own path");
-        let this = this.to_str().expect("a path in UTF-8");
         for plugin in [self.stock(false), self.ours(false)] {
-            let netns = Netns::new();
-            let output = plugin.command(&[this, "--peak"], "ADD", "peak", &netns);
-            let kilobytes: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number");
-            plugin.run("DEL", "peak", &netns);
-            println!("{:<10} peak memory of ADD: {:.1} MB", plugin.name, kilobytes / 1024.0);
+            let peak = peak_of_add(&plugin, &Netns::new().path);
+            println!("{:<10} peak memory of ADD: {peak:.1} MB", plugin.name);
             if plugin.name == "userspace" {
-                limits.at_most("peak memory of ADD, MB", 5.0, kilobytes / 1024.0);
+                limits.at_most("peak memory of ADD, MB", 5.0, peak);
             }
         }
     }
@@ -352,14 +254,14 @@ impl Bench {
         for count in [1, 100, 500] {
             while present.len() < count {
                 let netns = Netns::new();
-                plugin.run("ADD", &format!("present{}", present.len()), &netns);
+                plugin.run("ADD", &format!("present{}", present.len()), &netns.path);
                 present.push(netns);
             }
             let netns = Netns::new();
             let costs = (0..ROUNDS).map(|round| {
                 let container = format!("growth{round}");
-                let wall = plugin.run("ADD", &container, &netns).wall;
-                plugin.run("DEL", &container, &netns);
+                let wall = plugin.run("ADD", &container, &netns.path).wall;
+                plugin.run("DEL", &container, &netns.path);
                 wall
             });
             let wall = median(costs.collect());
@@ -369,7 +271,7 @@ impl Bench {
             floors.push(floor);
         }
         for (number, netns) in present.iter().enumerate() {
-            plugin.run("DEL", &format!("present{number}"), netns);
+            plugin.run("DEL", &format!("present{number}"), &netns.path);
         }
         // What the requests alone take longer there is the kernel's.
         let kernels = floors[2] - floors[0];
