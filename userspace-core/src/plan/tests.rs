@@ -215,3 +215,127 @@ fn the_mac_is_the_most_particular_one() {
     request.overrides.mac = Some(mac("02:00:00:00:00:03"));
     assert_eq!(found(&request), mac("02:00:00:00:00:03"));
 }
+
+#[test]
+fn a_veth_on_ovs_is_a_pair_of_the_kernels_and_a_port() {
+    let host = json!({"engine": "ovs-dpdk", "iftype": "veth", "mtu": 1400, "socket": "/db"});
+    let plan = Plan::new(&request(host, json!({}))).unwrap();
+    let (pair, host) = (plan.pair.unwrap(), plan.host.unwrap());
+    let Device::Netdev(port) = &host.spec.device else {
+        panic!("{host:?}");
+    };
+    assert_eq!(port.name.as_str(), plan.owner.tag.host_name());
+    assert_eq!((pair.engine.kind, host.engine.kind), (EngineKind::Linux, EngineKind::Ovs));
+    assert!(matches!(&pair.spec.device, Device::Veth(veth) if veth.finish_checksums));
+    assert!(matches!(&plan.container, Container::Kernel(part) if part.spec == pair.spec));
+    assert!(matches!(&host.network, Network::Bridge(bridge) if bridge.name == "br0"), "every port is on one");
+}
+
+#[test]
+fn what_ovs_cannot_make_is_refused_by_its_key() {
+    let memif = |memif: Value| json!({"engine": "ovs-dpdk", "iftype": "memif", "memif": memif});
+    let vhost = |vhost: Value| json!({"engine": "ovs-dpdk", "iftype": "vhostuser", "vhost": vhost});
+    for (host, expected) in [
+        (memif(json!({"role": "slave"})), "host.memif.role \"slave\""),
+        (memif(json!({"mode": "ip"})), "host.memif.mode \"ip\""),
+        (memif(json!({"useDma": true})), "host.memif.useDma \"true\""),
+        (json!({"engine": "ovs-dpdk", "iftype": "memif", "mtu": 9000}), "host.mtu \"9000\""),
+        (vhost(json!({"enableGso": true})), "host.vhost.enableGso \"true\""),
+        (vhost(json!({"txRetriesMax": 33})), "host.vhost.txRetriesMax \"33\""),
+        (vhost(json!({"queues": 129})), "vhost.queues \"129\""),
+        (
+            json!({"engine": "ovs-dpdk", "iftype": "vhostuser", "netType": "interface"}),
+            "host.netType \"interface\"",
+        ),
+        (json!({"engine": "ovs-dpdk", "iftype": "veth", "vhost": {"mode": "client"}}), "host.vhost \"{…}\""),
+        (json!({"engine": "ovs-dpdk", "iftype": "tap"}), "host.engine \"ovs-dpdk\""),
+    ] {
+        let text = refused(host, json!({}));
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+#[test]
+fn the_limits_of_a_port_are_its_alone() {
+    let limits = json!({"ingressPolicingRate": 1000, "ingressPolicingBurst": 100});
+    let host = json!({"engine": "ovs-dpdk", "iftype": "vhostuser", "vhost": limits});
+    let mut request = request(host, json!({}));
+    let plan = |request: &Request| Plan::new(request).unwrap().host.unwrap().spec;
+    let egress = plan(&request).bandwidth.unwrap().egress.unwrap();
+    assert_eq!((egress.bits_per_second, egress.burst_bits), (1_000_000, 100_000), "what the container sends");
+    request.host.iftype = half(json!({"iftype": "veth"})).iftype;
+    request.host.vhost = None;
+    let rate = Rate { bits_per_second: 5, burst_bits: 6 };
+    request.overrides.bandwidth = Some(Bandwidth { ingress: Some(rate), egress: None });
+    assert_eq!(plan(&request).bandwidth.unwrap().ingress, Some(rate));
+    assert_eq!(Plan::new(&request).unwrap().pair.unwrap().spec.bandwidth, None, "not the kernel's");
+}
+
+#[test]
+fn a_port_of_ovn_is_bound_on_ovs_alone() {
+    let mut request = request(json!({"engine": "ovs-dpdk", "iftype": "vhostuser"}), json!({}));
+    request.overrides.ovn_port = Some("port-7".to_owned());
+    request.overrides.pod_uid = Some("uid".to_owned());
+    let host = Plan::new(&request).unwrap().host.unwrap();
+    assert_eq!(host.spec.logical_port.unwrap().id, "port-7");
+    assert_eq!(host.spec.sandbox.unwrap().pod_uid.as_deref(), Some("uid"));
+    assert!(matches!(&host.network, Network::Bridge(bridge) if bridge.name == "br-int"));
+    request.host.bridge = half(json!({"bridge": {"bridgeName": "br-ovn"}})).bridge;
+    let host = Plan::new(&request).unwrap().host.unwrap();
+    assert!(matches!(&host.network, Network::Bridge(bridge) if bridge.name == "br-ovn"));
+    request.host = half(json!({"engine": "linux", "iftype": "veth"}));
+    assert_eq!(Plan::new(&request).unwrap().host.unwrap().spec.logical_port, None);
+}
+
+fn shared(request: &Request) -> SharedDir {
+    match Plan::new(request).unwrap().container {
+        Container::Published(published) => published.shared,
+        Container::Kernel(_) => panic!("published"),
+    }
+}
+
+#[test]
+fn containers_whose_names_begin_alike_have_directories_of_their_own() {
+    let mut request = request(json!({"engine": "ovs-dpdk", "iftype": "vhostuser"}), json!({}));
+    let mut dir = |id: &str| {
+        request.attachment.container = id.parse().unwrap();
+        shared(&request).dir.display().to_string()
+    };
+    assert_eq!(dir("0123456789abcdef"), "/run/shared/0123456789ab", "as the Go plugins have it");
+    assert_eq!(dir("nginx1"), "/run/shared/nginx1");
+    let (one, other) = (dir("default-nginx1"), dir("default-nginx2"));
+    assert!(one.starts_with("/run/shared/default-ngin-") && one != other, "{one} {other}");
+}
+
+#[test]
+fn sockets_have_a_short_path_and_their_users() {
+    let mut request = request(
+        json!({"engine": "ovs-dpdk", "iftype": "vhostuser", "vhost": {"group": "hugetlbfs", "socketfile": "s"}}),
+        json!({}),
+    );
+    request.shared_dir = Some(format!("/{}", "x".repeat(200)).into());
+    request.sockets = SocketsConf {
+        owner: Some(1000),
+        group: Some("users".to_owned()),
+        mode: Some("0770".to_owned()),
+        root: Some("/links".into()),
+    };
+    let found = shared(&request);
+    assert_eq!(found.link.parent().unwrap().to_str(), Some("/links"));
+    assert_eq!(found.sockets, ["s"]);
+    let group = Some("hugetlbfs".to_owned());
+    assert_eq!(found.access, Access { owner_uid: Some(1000), group, mode: Some(0o770) });
+    for (key, change) in [
+        ("sockets.mode \"999\"", SocketsConf { mode: Some("999".to_owned()), ..request.sockets.clone() }),
+        ("sockets.root \"links\"", SocketsConf { root: Some("links".into()), ..request.sockets.clone() }),
+        ("sockets.root \"/a,b\"", SocketsConf { root: Some("/a,b".into()), ..request.sockets.clone() }),
+        (
+            "the socket's path",
+            SocketsConf { root: Some(format!("/{}", "x".repeat(90)).into()), ..request.sockets.clone() },
+        ),
+    ] {
+        request.sockets = change;
+        let text = Plan::new(&request).unwrap_err().to_string();
+        assert!(text.starts_with(key), "{text}");
+    }
+}
