@@ -14,8 +14,12 @@ use crate::{
     ovsdb::{Client, Error, Reply, Step, Transaction, Until, empty, equal},
 };
 
-/// How long a removal waits for ovs-vswitchd. What it does afterwards harms nobody but a port of the same name.
-const REMOVAL: Duration = Duration::from_secs(5);
+/// How long a removal waits for ovs-vswitchd, and never more than half of what is left: other steps of a teardown follow. What
+/// ovs-vswitchd does afterwards harms nobody but a port of the same name.
+const REMOVAL: Duration = Duration::from_secs(2);
+
+/// How long to wait before asking whether ovs-vswitchd is still alive.
+const BETWEEN_PROBES: Duration = Duration::from_secs(1);
 
 /// The lock that ovs-vswitchd holds while it lives (vswitchd/bridge.c).
 pub(crate) const VSWITCHD: &str = "ovs_vswitchd";
@@ -29,35 +33,67 @@ pub(crate) struct Made {
     pub(crate) error: Option<String>,
 }
 
-/// Asks for what ovs-vswitchd makes of the Interface row `name`; the answer comes when it has.
-pub(crate) fn ask_made(
+/// Asks for what ovs-vswitchd makes of the Interface row `name`; the request is under way when this returns, and the answer comes when
+/// it has. Should ovs-vswitchd die meanwhile, that is the answer.
+pub(crate) fn ask_made<'p>(
     cx: Cx,
+    place: &'p Place,
     client: &Client,
     name: &str,
-) -> impl Future<Output = Result<Made, EngineError>> + use<> {
-    let mut transaction = Transaction::new();
-    let unset = json!([{"ofport": empty()}]);
-    let conditions = [equal("name", name)];
-    transaction.wait("Interface", &conditions, &["ofport"], (Until::NotEqual, unset), cx.remaining());
-    let step = transaction.select("Interface", &conditions, &["ofport", "error"]);
-    let reply = client.transact(&transaction);
-    let doing = format!("wait until ovs-vswitchd has made the port {name:?}");
+) -> impl Future<Output = Result<Made, EngineError>> + use<'p> {
+    let mut asked = Asked::new(cx, client, name);
+    let (client, name) = (client.clone(), name.to_owned());
     async move {
-        let late = doing.clone();
-        let reply = cx.bound(move || late, async { Ok::<_, EngineError>(reply.await) }).await?;
-        let read = |reply: Reply| -> Result<Option<Made>, Error> {
-            let Some(row) = reply.row(step)? else {
+        loop {
+            if let Some(made) = asked.answer(cx, &name).await? {
+                return Ok(made);
+            }
+            place.require_vswitchd(cx).await?;
+            asked = Asked::new(cx, &client, &name);
+        }
+    }
+}
+
+/// A request that waits for a while.
+struct Asked<F> {
+    reply: F,
+    step: Step,
+}
+
+impl Asked<()> {
+    #[allow(clippy::new_ret_no_self, reason = "the future's type has no name")]
+    fn new(cx: Cx, client: &Client, name: &str) -> Asked<impl Future<Output = Result<Reply, Error>> + use<>> {
+        let mut transaction = Transaction::new();
+        let unset = json!([{"ofport": empty()}]);
+        let conditions = [equal("name", name)];
+        let limit = cx.at_most(BETWEEN_PROBES).remaining();
+        transaction.wait("Interface", &conditions, &["ofport"], (Until::NotEqual, unset), limit);
+        let step = transaction.select("Interface", &conditions, &["ofport", "error"]);
+        Asked { reply: client.transact(&transaction), step }
+    }
+}
+
+impl<F: Future<Output = Result<Reply, Error>>> Asked<F> {
+    /// The answer, or `None` as long as there is none.
+    async fn answer(self, cx: Cx, name: &str) -> Result<Option<Made>, EngineError> {
+        let doing = || format!("wait until ovs-vswitchd has made the port {name:?}");
+        let reply = cx.bound(doing, async { Ok::<_, EngineError>(self.reply.await) }).await?;
+        let made = |reply: Reply| -> Result<Option<Made>, Error> {
+            let Some(row) = reply.row(self.step)? else {
                 return Ok(None);
             };
             let ofport = row.optional_integer("ofport")?.unwrap_or(-1);
             let error = row.optional_string("error")?;
             Ok(Some(Made { ofport, error: error.as_deref().map(memif::without_secret) }))
         };
-        match reply.and_then(read) {
-            Ok(Some(made)) => Ok(made),
-            Ok(None) => Err(EngineError::new(ErrorKind::Protocol, doing).because("the port is gone again")),
-            Err(error) if error.is_wait_timed_out() => Err(EngineError::new(ErrorKind::TimedOut, doing)),
-            Err(error) => Err(error::doing(doing)(error)),
+        match reply.and_then(made) {
+            Ok(Some(made)) => Ok(Some(made)),
+            Ok(None) => Err(EngineError::new(ErrorKind::Protocol, doing()).because("the port is gone again")),
+            Err(error) if error.is_wait_timed_out() && cx.remaining().is_zero() => {
+                Err(EngineError::new(ErrorKind::TimedOut, doing()))
+            }
+            Err(error) if error.is_wait_timed_out() => Ok(None),
+            Err(error) => Err(error::doing(doing())(error)),
         }
     }
 }
@@ -76,7 +112,7 @@ pub(crate) async fn carried_out(cx: Cx, place: &Place, reply: &Reply, step: Step
         return Ok(());
     };
     let wanted = row.integer("next_cfg").map_err(error::doing(doing))?;
-    let cx = cx.at_most(REMOVAL);
+    let cx = cx.at_most(REMOVAL.min(cx.remaining() / 2));
     if !place.is_vswitchd_alive(cx).await? {
         tracing::warn!("ovs-vswitchd is not running; it will find the port removed");
         return Ok(());

@@ -98,7 +98,8 @@ impl Place {
         cx.bound(|| doing.to_owned(), async { Ok::<_, EngineError>(reply.await) }).await
     }
 
-    /// Whether ovs-vswitchd is there to do what the database says. It holds a lock of the database while it lives.
+    /// Whether ovs-vswitchd is there to do what the database says. It holds a lock of the database while it lives. (When it is dead and
+    /// others ask at the same moment, one of those may hold the lock instead: who waits for ovs-vswitchd asks again.)
     pub(crate) async fn is_vswitchd_alive(&self, cx: Cx) -> Result<bool, EngineError> {
         let doing = "ask whether ovs-vswitchd is running";
         let locked = self.client(cx).await?.is_locked(apply::VSWITCHD);

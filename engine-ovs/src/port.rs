@@ -269,7 +269,7 @@ async fn insert(
     let client = place.client(cx).await?;
     // Both are under way before the first is answered.
     let inserted = client.transact(&transaction);
-    let made = apply::ask_made(cx, &client, &wanted.name);
+    let made = apply::ask_made(cx, place, &client, &wanted.name);
     let inserted = cx.bound(|| making(wanted), async { Ok::<_, EngineError>(inserted.await) }).await?;
     let uuid = match inserted.and_then(|reply| reply.uuid(step)) {
         Ok(uuid) => uuid,

@@ -396,7 +396,9 @@ fn vlan(conf: &BridgeConf) -> Result<Vlan, Refusal> {
     if let Some(bad) = id.filter(|id| *id > 4094) {
         return Err(Refusal::of("host.bridge.vlanId", bad, reason));
     }
-    let trunks = conf.trunks.clone().unwrap_or_default();
+    let mut trunks = conf.trunks.clone().unwrap_or_default();
+    trunks.sort_unstable();
+    trunks.dedup();
     if let Some(bad) = trunks.iter().find(|id| !(1..=4094).contains(*id)) {
         return Err(Refusal::of("host.bridge.trunks", bad, reason));
     }

@@ -92,12 +92,13 @@ fn cx() -> Cx {
     Cx::within(Duration::from_secs(1))
 }
 
-fn all_plans() -> [Plan; 4] {
+fn all_plans() -> [Plan; 5] {
     [
         plans::memif("c1", "net1"),
         plans::veth("c1", "net1"),
         plans::routed("c1", "net1"),
         plans::macvlan("c1", "net1"),
+        plans::attached("c1", "net1"),
     ]
 }
 
@@ -262,7 +263,7 @@ async fn gc_goes_on_after_a_failure() {
 
 #[tokio::test]
 async fn repair_makes_what_is_lost() {
-    for plan in [plans::memif("c1", "net1"), plans::veth("c1", "net1"), plans::routed("c1", "net1")] {
+    for plan in all_plans().into_iter().filter(|plan| plan.host.is_some()) {
         let host = Host::new();
         host.add(plan.clone()).await.unwrap();
         host.fake.meddle(|world| world.interfaces.clear());

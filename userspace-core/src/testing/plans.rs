@@ -48,6 +48,12 @@ pub fn routed(container: &str, interface: &str) -> Plan {
     of(container, interface, host)
 }
 
+/// A veth on Open vSwitch: a pair of the kernel's, and a port that attaches it.
+pub fn attached(container: &str, interface: &str) -> Plan {
+    let host = json!({"engine": "ovs-dpdk", "iftype": "veth", "bridge": {"bridgeName": "br"}});
+    of(container, interface, host)
+}
+
 /// A macvlan, which has no host half.
 pub fn macvlan(container: &str, interface: &str) -> Plan {
     let host = json!({"engine": "linux", "iftype": "macvlan", "macvlan": {"master": "eth0"}});
