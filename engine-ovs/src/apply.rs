@@ -9,9 +9,9 @@ use userspace_core::{
 };
 
 use crate::{
-    engine::Place,
-    error, memif,
+    error,
     ovsdb::{Client, Error, Reply, Step, Transaction, Until, empty, equal},
+    place::Place,
 };
 
 /// How long a removal waits for ovs-vswitchd, and never more than half of what is left: other steps of a teardown follow. What
@@ -20,9 +20,6 @@ const REMOVAL: Duration = Duration::from_secs(2);
 
 /// How long to wait before asking whether ovs-vswitchd is still alive.
 const BETWEEN_PROBES: Duration = Duration::from_secs(1);
-
-/// The lock that ovs-vswitchd holds while it lives (vswitchd/bridge.c).
-pub(crate) const VSWITCHD: &str = "ovs_vswitchd";
 
 /// What ovs-vswitchd made of a new Interface row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +81,7 @@ impl<F: Future<Output = Result<Reply, Error>>> Asked<F> {
             };
             let ofport = row.optional_integer("ofport")?.unwrap_or(-1);
             let error = row.optional_string("error")?;
-            Ok(Some(Made { ofport, error: error.as_deref().map(memif::without_secret) }))
+            Ok(Some(Made { ofport, error: error.as_deref().map(error::without_secret) }))
         };
         match reply.and_then(made) {
             Ok(Some(made)) => Ok(Some(made)),

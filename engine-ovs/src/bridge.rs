@@ -12,9 +12,9 @@ use userspace_core::{
 };
 
 use crate::{
-    engine::Place,
     error, names,
     ovsdb::{Error, Id, Row, Transaction, Until, equal, map, set},
+    place::Place,
 };
 
 /// The datapath in userspace.

@@ -10,19 +10,13 @@ use userspace_core::{
 };
 
 use crate::{
-    device, names,
+    device,
+    kind::Rows,
+    names,
     ovsdb::{empty, map, set},
+    place::Side,
     qos::Shaping,
 };
-
-/// Which half of an attachment an Open vSwitch makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// The host's: containers connect to it.
-    Host,
-    /// The container's: it connects to a host.
-    Container,
-}
 
 /// The rows of one port.
 #[derive(Debug, Clone)]
@@ -53,7 +47,7 @@ impl Wanted {
         let mark = owner.mark(SpecDigest::of(spec));
         let mut port_ids = names::ids(&mark, names::PORT);
         port_ids.extend(spec.sandbox.iter().flat_map(sandbox_ids));
-        let device::Rows { kind, options } = device::rows(side, &owner.tag, spec)?;
+        let Rows { kind, options } = device::rows(side, &owner.tag, spec)?;
         let Bandwidth { ingress, egress } =
             spec.bandwidth.unwrap_or(Bandwidth { ingress: None, egress: None });
         let mut interface_ids = BTreeMap::new();

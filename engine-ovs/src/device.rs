@@ -9,13 +9,12 @@ use userspace_core::{
     spec::{Device, InterfaceSpec, Network},
 };
 
-use crate::{columns::Side, engine::Place, memif, server_socket, vhost_user};
-
-/// `type` and `options` of an Interface row.
-pub(crate) struct Rows {
-    pub(crate) kind: &'static str,
-    pub(crate) options: BTreeMap<String, String>,
-}
+use crate::{
+    kind::Rows,
+    memif,
+    place::{Place, Side},
+    server_socket, vhost_user,
+};
 
 /// The type of a kernel interface; OVS writes it as nothing.
 const SYSTEM: &str = "";

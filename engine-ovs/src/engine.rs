@@ -1,13 +1,8 @@
 //! The trait [`Engine`]: one Open vSwitch, on the host or in a container.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
 use userspace_core::{
     cx::Cx,
     engine::{Engine, EngineError, EngineInfo, ErrorKind, Hint, Interface, Owned},
@@ -16,30 +11,20 @@ use userspace_core::{
 };
 
 use crate::{
-    apply, bridge,
-    columns::{Side, Wanted},
+    bridge,
+    columns::Wanted,
     device, error,
     interface::OvsInterface,
     names,
-    ovsdb::{Client, Error, Reply, Row, Transaction, includes, map},
+    ovsdb::{Error, Row, Transaction, includes, map},
+    place::{Place, Side},
     port,
 };
-
-/// Where Debian's, Red Hat's and most other packages have the database's socket.
-const DEFAULT: &str = "/var/run/openvswitch/db.sock";
 
 /// One Open vSwitch. Connects when it is first asked something, and again when the connection has ended.
 #[derive(Debug)]
 pub struct OvsEngine {
     place: Arc<Place>,
-}
-
-/// Where an engine works.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) address: PathBuf,
-    pub(crate) side: Side,
-    client: Mutex<Option<Client>>,
 }
 
 impl OvsEngine {
@@ -55,77 +40,7 @@ impl OvsEngine {
     }
 
     fn at(address: Option<PathBuf>, side: Side) -> Self {
-        let address = address.unwrap_or_else(|| PathBuf::from(DEFAULT));
-        Self { place: Arc::new(Place { address, side, client: Mutex::new(None) }) }
-    }
-}
-
-impl Place {
-    /// The connection, made if need be.
-    pub(crate) async fn client(&self, cx: Cx) -> Result<Client, EngineError> {
-        let doing = || format!("connect to the database of Open vSwitch at {:?}", self.address);
-        let connect = async {
-            let mut slot = self.client.lock().await;
-            if let Some(client) = slot.as_ref().filter(|client| !client.is_closed()) {
-                return Ok(client.clone());
-            }
-            let client = Client::connect(&self.address).await.map_err(error::doing(doing()))?;
-            *slot = Some(client.clone());
-            Ok::<_, EngineError>(client)
-        };
-        cx.bound(doing, connect).await
-    }
-
-    /// Carries a transaction out.
-    pub(crate) async fn transact(
-        &self,
-        cx: Cx,
-        doing: &str,
-        transaction: &Transaction,
-    ) -> Result<Reply, EngineError> {
-        self.try_transact(cx, doing, transaction).await?.map_err(error::doing(doing))
-    }
-
-    /// The same for a caller that has a use for the database's refusal.
-    pub(crate) async fn try_transact(
-        &self,
-        cx: Cx,
-        doing: &str,
-        transaction: &Transaction,
-    ) -> Result<Result<Reply, Error>, EngineError> {
-        let client = self.client(cx).await?;
-        let reply = client.transact(transaction);
-        cx.bound(|| doing.to_owned(), async { Ok::<_, EngineError>(reply.await) }).await
-    }
-
-    /// Whether ovs-vswitchd is there to do what the database says. It holds a lock of the database while it lives. (When it is dead and
-    /// others ask at the same moment, one of those may hold the lock instead: who waits for ovs-vswitchd asks again.)
-    pub(crate) async fn is_vswitchd_alive(&self, cx: Cx) -> Result<bool, EngineError> {
-        let doing = "ask whether ovs-vswitchd is running";
-        let locked = self.client(cx).await?.is_locked(apply::VSWITCHD);
-        let locked = async { locked.await.map_err(error::doing(doing)) };
-        cx.bound(|| doing.to_owned(), locked).await
-    }
-
-    /// An error when it is not.
-    pub(crate) async fn require_vswitchd(&self, cx: Cx) -> Result<(), EngineError> {
-        if self.is_vswitchd_alive(cx).await? {
-            return Ok(());
-        }
-        let doing = format!(
-            "use the Open vSwitch at {:?} (its database answers, but ovs-vswitchd is not running: nothing is applied)",
-            self.address
-        );
-        Err(EngineError::new(ErrorKind::Degraded, doing))
-    }
-
-    /// The directory of the daemons' sockets: that of the database's, when it is a unix socket.
-    pub(crate) fn run_dir(&self) -> Option<&Path> {
-        let text = self.address.to_str()?;
-        if text.starts_with("tcp:") {
-            return None;
-        }
-        text.strip_prefix("unix:").map_or(self.address.as_path(), Path::new).parent()
+        Self { place: Arc::new(Place::new(address, side)) }
     }
 }
 

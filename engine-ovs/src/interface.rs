@@ -13,11 +13,9 @@ use userspace_core::{
 };
 
 use crate::{
-    address,
-    columns::Side,
-    engine::Place,
-    observe,
+    address, observe,
     ovsdb::Uuid,
+    place::{Place, Side},
     port::{self, Port},
 };
 

@@ -9,7 +9,7 @@ use userspace_core::{
     spec::{InterfaceSpec, Memif, MemifMode, MemifRole},
 };
 
-use crate::{columns::Side, device::Rows};
+use crate::{kind::Rows, place::Side};
 
 /// What DPDK's memif cannot do (doc/guides/nics/memif.rst, and tried).
 pub(crate) fn supports(
@@ -77,15 +77,6 @@ pub(crate) fn rows(
     Ok(Rows { kind: "dpdk", options })
 }
 
-/// ovs-vswitchd's words on a port that it could not make, without the secret that may be among the device's arguments.
-pub(crate) fn without_secret(text: &str) -> String {
-    let Some((before, rest)) = text.split_once("secret=") else {
-        return text.to_owned();
-    };
-    let end = rest.find([',', '\'', '"', ' ', ')']).unwrap_or(rest.len());
-    format!("{before}secret=…{}", without_secret(&rest[end..]))
-}
-
 /// Removes what a master that died has left at the socket's path: it would keep the next from listening.
 pub(crate) fn clear(side: Side, memif: &Memif) -> Result<(), EngineError> {
     if side != Side::Host && memif.role != MemifRole::Master {
@@ -103,25 +94,5 @@ pub(crate) fn clear(side: Side, memif: &Memif) -> Result<(), EngineError> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(failed(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_never_told() {
-        for (text, told) in [
-            (
-                "Error attaching device 'net_memif_us0,secret=abc,mac=1' to DPDK",
-                "Error attaching device 'net_memif_us0,secret=…,mac=1' to DPDK",
-            ),
-            ("secret=abc", "secret=…"),
-            ("'secret=a' and \"secret=b\"", "'secret=…' and \"secret=…\""),
-            ("no such device", "no such device"),
-        ] {
-            assert_eq!(without_secret(text), told);
-        }
     }
 }

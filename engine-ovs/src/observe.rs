@@ -12,10 +12,9 @@ use userspace_core::{
 
 use crate::{
     columns::Wanted,
-    device,
-    engine::Place,
-    error,
+    device, error,
     ovsdb::{Error, Row, Transaction, Uuid, equal, includes, set},
+    place::Place,
     port::{self, Interface, Port},
     qos::Shaping,
 };

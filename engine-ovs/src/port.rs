@@ -14,12 +14,11 @@ use userspace_core::{
 use crate::{
     apply::{self, Made},
     bridge::{self, Bridge},
-    columns::{Side, Wanted, mode_of},
-    device,
-    engine::Place,
-    error, memif,
+    columns::{Wanted, mode_of},
+    device, error,
     names::{self, mark_of},
     ovsdb::{Error, Id, Reply, Row, Step, Transaction, Uuid, equal, includes, map, set},
+    place::{Place, Side},
     server_socket,
 };
 
@@ -91,7 +90,7 @@ impl Interface {
             mtu_request: row.optional_integer("mtu_request")?,
             policing: (row.integer("ingress_policing_rate")?, row.integer("ingress_policing_burst")?),
             ofport: row.optional_integer("ofport")?,
-            error: row.optional_string("error")?.as_deref().map(memif::without_secret),
+            error: row.optional_string("error")?.as_deref().map(error::without_secret),
         })
     }
 

@@ -15,7 +15,7 @@ use userspace_core::{
     owner::OwnerTag,
 };
 
-use crate::{engine::Place, ovsdb::Transaction};
+use crate::{ovsdb::Transaction, place::Place};
 
 /// Removes what an ovs-vswitchd that died has left under the port's name, and refuses a container's directory that cannot hold a
 /// second name of it.

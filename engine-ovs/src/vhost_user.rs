@@ -8,7 +8,7 @@ use userspace_core::{
     spec::{SocketMode, VhostUser},
 };
 
-use crate::{columns::Side, device::Rows};
+use crate::{kind::Rows, place::Side};
 
 /// The type of the Interface row.
 pub(crate) fn kind(side: Side, mode: SocketMode) -> &'static str {

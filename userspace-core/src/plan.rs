@@ -23,6 +23,7 @@ mod refusal;
 mod shared;
 pub(crate) mod userspace;
 
+pub(crate) use self::shared::{default_shared_dir, short};
 pub use self::{
     refusal::Refusal,
     shared::{Access, SharedDir},

@@ -13,8 +13,8 @@ use crate::{
     lock::LockName,
     owner::{InstanceId, OwnerTag},
     plan::{
-        Container, Part, Plan, SharedDir,
-        userspace::{default_shared_dir, memif_file, vhost_file},
+        Container, Part, Plan, SharedDir, default_shared_dir,
+        userspace::{memif_file, vhost_file},
     },
     record::Record,
     spec::{EngineAt, EngineKind, InterfaceKind, Network},

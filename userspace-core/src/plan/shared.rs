@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Refusal, Request,
-    userspace::{default_shared_dir, short},
-};
+use super::{Refusal, Request};
 use crate::{
     conf::SocketsConf,
     id::ContainerId,
@@ -127,4 +124,20 @@ fn dir_name(id: &ContainerId) -> String {
 fn octal(text: &str) -> Result<u32, Refusal> {
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
     mode.ok_or_else(|| Refusal::of("sockets.mode", text, "is a mode in octal digits, 0 to 777"))
+}
+
+/// Where the Go plugins put the containers' directories when the configuration does not say.
+pub(crate) fn default_shared_dir(host: EngineKind) -> &'static str {
+    match host {
+        EngineKind::Vpp => "/var/run/vpp",
+        EngineKind::Ovs => "/usr/local/var/run/openvswitch",
+        EngineKind::Linux | EngineKind::Dpdk => "/var/lib/cni/usrspcni",
+    }
+}
+
+/// The first twelve characters of the id, by which the Go plugins name directories and files; all of a shorter one.
+pub(crate) fn short(id: &ContainerId) -> &str {
+    // An id is ASCII, so that every index is a boundary.
+    let id = id.as_str();
+    &id[..id.len().min(12)]
 }

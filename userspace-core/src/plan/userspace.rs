@@ -1,10 +1,15 @@
 //! The two halves of a memif or a vhost-user port: one for the host's vswitch, one to hand over.
 
-use super::{Part, Published, Refusal, Request, able::refuse_mode, mtu_or, shared::SharedDir};
+use super::{
+    Part, Published, Refusal, Request,
+    able::refuse_mode,
+    mtu_or,
+    shared::{SharedDir, short},
+};
 use crate::{
     addr::MacAddr,
     conf::{HalfConf, InterfaceType, MemifConf, NetType, VhostConf},
-    id::{AttachmentId, ContainerId},
+    id::AttachmentId,
     owner::Owner,
     spec::{
         Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole, Network, Secret,
@@ -142,27 +147,11 @@ impl Half<'_> {
     }
 }
 
-/// Where the Go plugins put the containers' directories when the configuration does not say.
-pub(crate) fn default_shared_dir(host: EngineKind) -> &'static str {
-    match host {
-        EngineKind::Vpp => "/var/run/vpp",
-        EngineKind::Ovs => "/usr/local/var/run/openvswitch",
-        EngineKind::Linux | EngineKind::Dpdk => "/var/lib/cni/usrspcni",
-    }
-}
-
 /// The container's network type in the published half: `interface` once it has addresses, as the Go plugins publish it.
 pub(crate) fn complete(config: &mut HalfConf, has_addresses: bool) {
     if config.net_type.is_none() && has_addresses {
         config.net_type = Some(NetType::Interface);
     }
-}
-
-/// The first twelve characters of the id, by which the Go plugins name directories and files; all of a shorter one.
-pub(crate) fn short(id: &ContainerId) -> &str {
-    // An id is ASCII, so that every index is a boundary.
-    let id = id.as_str();
-    &id[..id.len().min(12)]
 }
 
 /// The Go plugins' names of sockets.

@@ -28,7 +28,7 @@ use crate::{
     fault,
     half::ContainerHalf,
     id::AttachmentId,
-    plan::userspace::short,
+    plan::short,
 };
 
 /// A half is below 4 KiB; this leaves room for what a later version adds.

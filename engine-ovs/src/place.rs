@@ -1,0 +1,112 @@
+//! Which Open vSwitch, and the connection to its database.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::Mutex;
+use userspace_core::{
+    cx::Cx,
+    engine::{EngineError, ErrorKind},
+};
+
+use crate::{
+    error,
+    ovsdb::{Client, Error, Reply, Transaction},
+};
+
+/// Where Debian's, Red Hat's and most other packages have the database's socket.
+const DEFAULT: &str = "/var/run/openvswitch/db.sock";
+
+/// The lock that ovs-vswitchd holds while it lives (vswitchd/bridge.c).
+const VSWITCHD: &str = "ovs_vswitchd";
+
+/// Which half of an attachment an Open vSwitch makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The host's: containers connect to it.
+    Host,
+    /// The container's: it connects to a host.
+    Container,
+}
+
+/// Where an engine works.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) address: PathBuf,
+    pub(crate) side: Side,
+    client: Mutex<Option<Client>>,
+}
+
+impl Place {
+    /// That Open vSwitch; nothing is connected yet.
+    pub(crate) fn new(address: Option<PathBuf>, side: Side) -> Self {
+        let address = address.unwrap_or_else(|| PathBuf::from(DEFAULT));
+        Self { address, side, client: Mutex::new(None) }
+    }
+
+    /// The connection, made if need be.
+    pub(crate) async fn client(&self, cx: Cx) -> Result<Client, EngineError> {
+        let doing = || format!("connect to the database of Open vSwitch at {:?}", self.address);
+        let connect = async {
+            let mut slot = self.client.lock().await;
+            if let Some(client) = slot.as_ref().filter(|client| !client.is_closed()) {
+                return Ok(client.clone());
+            }
+            let client = Client::connect(&self.address).await.map_err(error::doing(doing()))?;
+            *slot = Some(client.clone());
+            Ok::<_, EngineError>(client)
+        };
+        cx.bound(doing, connect).await
+    }
+
+    /// Carries a transaction out.
+    pub(crate) async fn transact(
+        &self,
+        cx: Cx,
+        doing: &str,
+        transaction: &Transaction,
+    ) -> Result<Reply, EngineError> {
+        self.try_transact(cx, doing, transaction).await?.map_err(error::doing(doing))
+    }
+
+    /// The same for a caller that has a use for the database's refusal.
+    pub(crate) async fn try_transact(
+        &self,
+        cx: Cx,
+        doing: &str,
+        transaction: &Transaction,
+    ) -> Result<Result<Reply, Error>, EngineError> {
+        let client = self.client(cx).await?;
+        let reply = client.transact(transaction);
+        cx.bound(|| doing.to_owned(), async { Ok::<_, EngineError>(reply.await) }).await
+    }
+
+    /// Whether ovs-vswitchd is there to do what the database says. It holds a lock of the database while it lives. (When it is dead and
+    /// others ask at the same moment, one of those may hold the lock instead: who waits for ovs-vswitchd asks again.)
+    pub(crate) async fn is_vswitchd_alive(&self, cx: Cx) -> Result<bool, EngineError> {
+        let doing = "ask whether ovs-vswitchd is running";
+        let locked = self.client(cx).await?.is_locked(VSWITCHD);
+        let locked = async { locked.await.map_err(error::doing(doing)) };
+        cx.bound(|| doing.to_owned(), locked).await
+    }
+
+    /// An error when it is not.
+    pub(crate) async fn require_vswitchd(&self, cx: Cx) -> Result<(), EngineError> {
+        if self.is_vswitchd_alive(cx).await? {
+            return Ok(());
+        }
+        let doing = format!(
+            "use the Open vSwitch at {:?} (its database answers, but ovs-vswitchd is not running: nothing is applied)",
+            self.address
+        );
+        Err(EngineError::new(ErrorKind::Degraded, doing))
+    }
+
+    /// The directory of the daemons' sockets: that of the database's, when it is a unix socket.
+    pub(crate) fn run_dir(&self) -> Option<&Path> {
+        let text = self.address.to_str()?;
+        if text.starts_with("tcp:") {
+            return None;
+        }
+        text.strip_prefix("unix:").map_or(self.address.as_path(), Path::new).parent()
+    }
+}
