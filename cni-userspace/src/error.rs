@@ -110,7 +110,9 @@ impl CniError {
 
 fn code_of(command: Command, kind: ErrorKind) -> u32 {
     match (kind, command) {
-        (ErrorKind::Unavailable | ErrorKind::TimedOut, Command::Status) => code::NOT_AVAILABLE,
+        (ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Unsupported, Command::Status) => {
+            code::NOT_AVAILABLE
+        }
         (ErrorKind::Degraded, Command::Status) => code::LIMITED,
         (ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Degraded, _) => code::TRY_LATER,
         (ErrorKind::Unsupported, _) => code::UNSUPPORTED,

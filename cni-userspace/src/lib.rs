@@ -64,6 +64,8 @@ pub fn run(mut io: Io) -> Answer {
         Ok(None) => return cli::run(&io.args),
         Err(error) => return error.answer(version::LATEST),
     };
+    // What is made is for others to use; a runtime's umask is for its own files.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     arm_failpoints(&io.env);
     match verbs::run(command, &mut io) {
         Ok(stdout) => Answer::ok(stdout),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use userspace_core::{
     cx::Cx,
-    engine::{EngineError, ErrorKind},
+    engine::{EngineError, ErrorKind, chain},
 };
 
 use crate::{
@@ -45,7 +45,7 @@ pub(crate) fn ask_made<'p>(
             if let Some(made) = asked.answer(cx, &name).await? {
                 return Ok(made);
             }
-            place.require_vswitchd(cx).await?;
+            place.require_vswitchd()?;
             asked = Asked::new(cx, &client, &name);
         }
     }
@@ -110,8 +110,8 @@ pub(crate) async fn carried_out(cx: Cx, place: &Place, reply: &Reply, step: Step
     };
     let wanted = row.integer("next_cfg").map_err(error::doing(doing))?;
     let cx = cx.at_most(REMOVAL.min(cx.remaining() / 2));
-    if !place.is_vswitchd_alive(cx).await? {
-        tracing::warn!("ovs-vswitchd is not running; it will find the port removed");
+    if let Err(error) = place.require_vswitchd() {
+        tracing::warn!(error = chain(&error), "ovs-vswitchd will find the port removed");
         return Ok(());
     }
     loop {

@@ -12,7 +12,7 @@ use userspace_core::{
 use crate::{
     device,
     kind::Rows,
-    names,
+    memif, names,
     ovsdb::{empty, map, set},
     place::Side,
     qos::Shaping,
@@ -60,7 +60,7 @@ impl Wanted {
             name: owner.tag.host_name(),
             kind,
             options,
-            mtu_request: spec.mtu_bytes.filter(|_| device::has_mtu(spec)),
+            mtu_request: spec.mtu_bytes.filter(|_| device::is_dpdk(spec)),
             // What the container sends comes in here.
             policing: egress.map_or((0, 0), policing),
             interface_ids,
@@ -76,7 +76,7 @@ impl Wanted {
         let mut row = Map::new();
         row.insert("name".to_owned(), json!(self.name));
         row.insert("type".to_owned(), json!(self.kind));
-        row.insert("options".to_owned(), map(&self.options));
+        row.insert("options".to_owned(), map(memif::with_new_name(self.options.clone())));
         row.insert("external_ids".to_owned(), map(&self.interface_ids));
         if let Some(mtu) = self.mtu_request {
             row.insert("mtu_request".to_owned(), json!(mtu));

@@ -6,7 +6,8 @@ use userspace_core::{
     cx::Cx,
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
-    spec::{Device, InterfaceSpec, Network},
+    shared::remove_dead_socket,
+    spec::{Device, InterfaceSpec, MemifRole, Network},
 };
 
 use crate::{
@@ -23,18 +24,13 @@ const SYSTEM: &str = "";
 pub(crate) fn rows(side: Side, tag: &OwnerTag, spec: &InterfaceSpec) -> Result<Rows, EngineError> {
     match &spec.device {
         Device::VhostUser(vhost) => Ok(vhost_user::rows(side, tag, vhost, spec.mac)),
-        Device::Memif(memif) => memif::rows(side, tag, memif, spec.mac),
+        Device::Memif(memif) => memif::rows(tag, memif, spec.mac),
         Device::Netdev(_) => Ok(Rows { kind: SYSTEM, options: BTreeMap::new() }),
         Device::Tap(_) | Device::Veth(_) | Device::Macvlan(_) => Err(not_made(spec)),
     }
 }
 
-/// Whether the MTU is OVS's to set. A kernel interface has its own.
-pub(crate) fn has_mtu(spec: &InterfaceSpec) -> bool {
-    !matches!(spec.device, Device::Netdev(_))
-}
-
-/// Whether the device needs DPDK, and with it a bridge of the userspace datapath.
+/// Whether the device is DPDK's, which needs a bridge of the userspace datapath. The MTU of the others is the kernel's.
 pub(crate) fn is_dpdk(spec: &InterfaceSpec) -> bool {
     !matches!(spec.device, Device::Netdev(_))
 }
@@ -90,6 +86,21 @@ pub(crate) fn complete(info: &EngineInfo, spec: &mut InterfaceSpec) {
     }
 }
 
+/// Refuses what is known to fail when the port is made.
+pub(crate) async fn preflight(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    spec: &InterfaceSpec,
+) -> Result<(), EngineError> {
+    match &spec.device {
+        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
+            server_socket::preflight(cx, place, tag, &vhost.socket).await
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Clears the way for a port that is about to be made, and finds out whether it can be reached.
 pub(crate) async fn prepare(
     cx: Cx,
@@ -102,7 +113,8 @@ pub(crate) async fn prepare(
             tracing::warn!(socket = ?vhost.socket, "a vhost-user server port dies with ovs-vswitchd; a client port comes back");
             server_socket::prepare(cx, place, tag, &vhost.socket).await
         }
-        Device::Memif(memif) => memif::clear(place.side, memif),
+        // What a master that died has left would keep the next from listening.
+        Device::Memif(memif) if memif.role == MemifRole::Master => remove_dead_socket(&memif.socket),
         _ => Ok(()),
     }
 }
@@ -115,10 +127,25 @@ pub(crate) async fn finish(
     spec: &InterfaceSpec,
 ) -> Result<(), EngineError> {
     match &spec.device {
-        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
+        Device::VhostUser(vhost) if !is_reachable(cx, place, tag, spec).await? => {
             server_socket::hand_over(cx, place, tag, &vhost.socket).await
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the container can reach the socket that ovs-vswitchd has made for it.
+pub(crate) async fn is_reachable(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    spec: &InterfaceSpec,
+) -> Result<bool, EngineError> {
+    match &spec.device {
+        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
+            server_socket::is_handed_over(cx, place, tag, &vhost.socket).await
+        }
+        _ => Ok(true),
     }
 }
 

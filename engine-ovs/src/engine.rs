@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use userspace_core::{
     cx::Cx,
-    engine::{Engine, EngineError, EngineInfo, ErrorKind, Hint, Interface, Owned},
+    engine::{Engine, EngineError, EngineInfo, ErrorKind, Hint, Interface, Owned, attached_already},
     owner::{Owner, OwnerTag},
     spec::{Bridge, EngineKind, InterfaceSpec, Network},
 };
@@ -18,7 +18,7 @@ use crate::{
     names,
     ovsdb::{Error, Row, Transaction, includes, map},
     place::{Place, Side},
-    port,
+    port::{self, Order},
 };
 
 /// One Open vSwitch. Connects when it is first asked something, and again when the connection has ended.
@@ -50,12 +50,8 @@ impl Engine for OvsEngine {
         let doing = "ask the Open vSwitch what it has";
         let mut look = Transaction::new();
         let step = look.select("Open_vSwitch", &[], &INFO);
-        // Both are under way before the first is answered.
-        let client = self.place.client(cx).await?;
-        let reply = client.transact(&look);
-        self.place.require_vswitchd(cx).await?;
-        let reply = async { reply.await.map_err(error::doing(doing)) };
-        let reply = cx.bound(|| doing.to_owned(), reply).await?;
+        let reply = self.place.transact(cx, doing, &look).await?;
+        self.place.require_vswitchd()?;
         let row = reply.row(step).map_err(error::doing(doing))?;
         let row = row.ok_or_else(|| {
             EngineError::new(ErrorKind::Degraded, format!("{doing} (its database is not initialised)"))
@@ -76,6 +72,22 @@ impl Engine for OvsEngine {
         device::complete(info, spec);
     }
 
+    async fn preflight(
+        &self,
+        cx: Cx,
+        owner: &Owner,
+        spec: &InterfaceSpec,
+        network: &Network,
+    ) -> Result<(), EngineError> {
+        let bridge = bridge_of(network)?;
+        let wanted = Wanted::of(self.place.side, owner, spec)?;
+        let order = Order { wanted: &wanted, spec, bridge };
+        match port::preflight(cx, &self.place, order).await?.port {
+            Some(_) => Err(attached_already(&owner.attachment)),
+            None => device::preflight(cx, &self.place, &owner.tag, spec).await,
+        }
+    }
+
     async fn ensure(
         &self,
         cx: Cx,
@@ -85,7 +97,8 @@ impl Engine for OvsEngine {
     ) -> Result<Box<dyn Interface>, EngineError> {
         let bridge = bridge_of(network)?;
         let wanted = Wanted::of(self.place.side, owner, spec)?;
-        let (uuid, is_new) = port::ensure(cx, &self.place, &owner.tag, (&wanted, spec, bridge)).await?;
+        let order = Order { wanted: &wanted, spec, bridge };
+        let (uuid, is_new) = port::ensure(cx, &self.place, order).await?;
         let joined = is_new.then(|| bridge.clone());
         Ok(Box::new(OvsInterface::new(Arc::clone(&self.place), owner.tag, Some(uuid), joined)))
     }
@@ -97,15 +110,13 @@ impl Engine for OvsEngine {
         _hint: Option<&Hint>,
     ) -> Result<Option<Box<dyn Interface>>, EngineError> {
         let found = port::look(cx, &self.place, owner, None).await?;
-        let ours = found.port.and_then(|port| {
-            let mark = port.mark().filter(|mark| mark.tag.same_attachment(owner))?;
-            Some((mark.tag, port.uuid))
-        });
-        let (tag, port) = match ours {
-            Some((tag, uuid)) => (tag, Some(uuid)),
-            None if found.has_qos => (*owner, None),
-            None => return Ok(None),
-        };
+        if !found.has_anything(owner) {
+            return Ok(None);
+        }
+        let ours = found.ours(owner);
+        // The instance that made it decides about its network.
+        let tag = ours.and_then(|port| port.mark()).map_or(*owner, |mark| mark.tag);
+        let port = ours.map(|port| port.uuid.clone());
         let place = Arc::clone(&self.place);
         Ok(Some(Box::new(OvsInterface::new(place, tag, port, None))))
     }

@@ -16,7 +16,7 @@ use crate::{
     address, observe,
     ovsdb::Uuid,
     place::{Place, Side},
-    port::{self, Port},
+    port,
 };
 
 /// A port that was made or found.
@@ -33,13 +33,6 @@ pub(crate) struct OvsInterface {
 impl OvsInterface {
     pub(crate) fn new(place: Arc<Place>, tag: OwnerTag, port: Option<Uuid>, bridge: Option<Bridge>) -> Self {
         Self { place, tag, port, bridge: Mutex::new(bridge) }
-    }
-
-    /// The port as it is now, if it is still ours.
-    async fn now(&self, cx: Cx) -> Result<(Option<Port>, bool), EngineError> {
-        let found = port::look(cx, &self.place, &self.tag, None).await?;
-        let ours = |port: &Port| port.mark().is_some_and(|mark| mark.tag.same_attachment(&self.tag));
-        Ok((found.port.filter(ours), found.has_qos))
     }
 
     fn bridge(&self) -> Option<Bridge> {
@@ -92,10 +85,10 @@ impl Interface for OvsInterface {
     }
 
     async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError> {
-        let (port, has_qos) = self.now(cx).await?;
-        if port.is_none() && !has_qos {
+        let found = port::look(cx, &self.place, &self.tag, None).await?;
+        if !found.has_anything(&self.tag) {
             return Ok(());
         }
-        port::remove(cx, &self.place, &self.tag, port.as_ref()).await
+        port::remove(cx, &self.place, &self.tag, &found).await
     }
 }

@@ -22,5 +22,6 @@ mod port;
 mod qos;
 mod server_socket;
 mod vhost_user;
+mod vswitchd;
 
 pub use self::engine::OvsEngine;

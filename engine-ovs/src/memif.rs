@@ -1,6 +1,9 @@
 //! memif through DPDK's driver: on the host the master, in a container either end.
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::FileTypeExt};
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use userspace_core::{
     addr::MacAddr,
@@ -41,27 +44,23 @@ pub(crate) fn supports(
 }
 
 /// What the Interface row says.
-pub(crate) fn rows(
-    side: Side,
-    tag: &OwnerTag,
-    memif: &Memif,
-    mac: Option<MacAddr>,
-) -> Result<Rows, EngineError> {
+pub(crate) fn rows(tag: &OwnerTag, memif: &Memif, mac: Option<MacAddr>) -> Result<Rows, EngineError> {
     let path = memif.socket.display().to_string();
     let secret = memif.secret.as_ref().map(|secret| secret.reveal());
     for (what, text) in [("the socket", Some(path.as_str())), ("the secret", secret)] {
-        if text.is_some_and(|text| text.contains([',', '=', '"', '\\']) || text.contains(char::is_whitespace))
-        {
+        // Neither can what an error of OVS is cut at.
+        let held = |byte: u8| byte.is_ascii_graphic() && !b",='\"\\()".contains(&byte);
+        if text.is_some_and(|text| !text.bytes().all(held)) {
             let doing =
                 format!("make a memif ({what} has a character that DPDK's device arguments cannot hold)");
             return Err(EngineError::new(ErrorKind::Invalid, doing));
         }
     }
-    let role = match (side, memif.role) {
-        (_, MemifRole::Master) => "server",
-        (_, MemifRole::Slave) => "client",
+    let role = match memif.role {
+        MemifRole::Master => "server",
+        MemifRole::Slave => "client",
     };
-    let mut text = format!("net_memif_{},role={role},id=0,socket-abstract=no,socket={path}", tag.host_name());
+    let mut text = format!("{DEVICE}{},role={role},id=0,socket-abstract=no,socket={path}", tag.host_name());
     // A power of two, checked by the plan; DPDK takes its logarithm.
     text.push_str(&format!(",rsize={},bsize={}", memif.ring_size.ilog2(), memif.buffer_bytes));
     if let Some(mac) = mac {
@@ -77,22 +76,74 @@ pub(crate) fn rows(
     Ok(Rows { kind: "dpdk", options })
 }
 
-/// Removes what a master that died has left at the socket's path: it would keep the next from listening.
-pub(crate) fn clear(side: Side, memif: &Memif) -> Result<(), EngineError> {
-    if side != Side::Host && memif.role != MemifRole::Master {
-        return Ok(());
+/// What DPDK's device names begin with, before the name of the port.
+const DEVICE: &str = "net_memif_";
+
+/// The options with a device name that DPDK has not seen: one whose socket could not be made keeps its name until ovs-vswitchd ends.
+pub(crate) fn with_new_name(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if let Some(text) = options.get_mut("dpdk-devargs").filter(|text| text.starts_with(DEVICE)) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = text.find(',').unwrap_or(text.len());
+        text.insert_str(at, &format!("_{:x}", now.as_micros()));
     }
-    let failed = |error: io::Error| {
-        let doing = format!("remove the socket of an earlier memif at {:?}", memif.socket);
-        EngineError::new(ErrorKind::Io, doing).because(error)
-    };
-    match fs::symlink_metadata(&memif.socket) {
-        Ok(found) if found.file_type().is_socket() => fs::remove_file(&memif.socket).map_err(failed),
-        Ok(_) => {
-            let doing = format!("make a memif (something else than a socket is at {:?})", memif.socket);
-            Err(EngineError::new(ErrorKind::Conflict, doing))
+    options
+}
+
+/// The options as [`with_new_name`] got them.
+pub(crate) fn without_new_name(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if let Some(text) = options.get_mut("dpdk-devargs").filter(|text| text.starts_with(DEVICE)) {
+        let end = text.find(',').unwrap_or(text.len());
+        if let Some(at) = text[DEVICE.len()..end].find('_') {
+            text.replace_range(DEVICE.len() + at..end, "");
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(error)),
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use userspace_core::{spec::Secret, testing::plans};
+
+    use super::*;
+
+    #[test]
+    fn a_new_name_is_another_each_time_and_comes_off() {
+        let of = |text: &str| BTreeMap::from([("dpdk-devargs".to_owned(), text.to_owned())]);
+        let plain = of("net_memif_us0123456789abc,role=server,socket=/a_b/c_d");
+        let named = with_new_name(plain.clone());
+        assert!(named["dpdk-devargs"].starts_with("net_memif_us0123456789abc_"), "{named:?}");
+        assert_eq!(without_new_name(named), plain);
+        assert_eq!(without_new_name(plain.clone()), plain);
+        let other = of("net_virtio_user_us0,path=/a");
+        assert_eq!(with_new_name(other.clone()), other);
+        assert_eq!(without_new_name(other.clone()), other);
+    }
+
+    #[test]
+    fn a_secret_that_could_not_be_cut_out_of_an_error_is_refused() {
+        let owner = plans::memif("c1", "net1").owner;
+        let mut memif = Memif {
+            role: MemifRole::Master,
+            mode: MemifMode::Ethernet,
+            socket: "/s".into(),
+            rx_queues: 1,
+            tx_queues: 1,
+            ring_size: 1024,
+            buffer_bytes: 2048,
+            secret: None,
+            zero_copy: true,
+            dma: false,
+        };
+        for byte in 0..=127_u8 {
+            let secret = format!("ab{}cd", char::from(byte));
+            memif.secret = Some(Secret::new(secret.clone()));
+            match rows(&owner.tag, &memif, None) {
+                Ok(rows) => {
+                    let told = crate::error::without_secret(&format!("'{}'", rows.options["dpdk-devargs"]));
+                    assert!(!told.contains("cd"), "{told}");
+                }
+                Err(error) => assert!(!error.to_string().contains(&secret), "{error}"),
+            }
+        }
     }
 }

@@ -26,11 +26,10 @@ pub(crate) async fn run(
     tag: &OwnerTag,
     spec: &InterfaceSpec,
 ) -> Result<State, EngineError> {
-    place.require_vswitchd(cx).await?;
+    place.require_vswitchd()?;
     let found = port::look(cx, place, tag, None).await?;
     let mut faults = Faults::default();
-    let ours = found.port.filter(|port| port.mark().is_some_and(|mark| mark.tag.same_attachment(tag)));
-    let Some(port) = ours else {
+    let Some(port) = found.ours(tag) else {
         faults.note("the port", "there", "gone");
         return Ok(State { faults: faults.0, ..State::default() });
     };
@@ -39,7 +38,10 @@ pub(crate) async fn run(
     if let Some(attachment) = attachment {
         let wanted = Wanted::of(place.side, &Owner { attachment, tag: *tag }, spec)?;
         faults.interface(&wanted, port.interface.as_ref());
-        let columns = around(cx, place, &port).await?;
+        if !device::is_reachable(cx, place, tag, spec).await? {
+            faults.note("the socket", "in the container's directory", "gone, or another than ovs-vswitchd's");
+        }
+        let columns = around(cx, place, port).await?;
         faults.shaping(wanted.shaping.as_ref(), columns.shaping);
         if device::is_dpdk(spec) {
             faults.columns("datapath_type", "netdev", &columns.datapath_type);
@@ -55,7 +57,7 @@ pub(crate) async fn run(
     Ok(State { faults: faults.0, ..State::default() })
 }
 
-/// VLAN 0 and no VLAN are the same, and trunks have no order.
+/// Trunks have no order.
 fn network(name: String, mut vlan: Vlan) -> Network {
     vlan.trunks.sort_unstable();
     Network::Bridge(Bridge { name, vlan })

@@ -11,13 +11,11 @@ use userspace_core::{
 use crate::{
     error,
     ovsdb::{Client, Error, Reply, Transaction},
+    vswitchd,
 };
 
 /// Where Debian's, Red Hat's and most other packages have the database's socket.
 const DEFAULT: &str = "/var/run/openvswitch/db.sock";
-
-/// The lock that ovs-vswitchd holds while it lives (vswitchd/bridge.c).
-const VSWITCHD: &str = "ovs_vswitchd";
 
 /// Which half of an attachment an Open vSwitch makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,18 +78,9 @@ impl Place {
         cx.bound(|| doing.to_owned(), async { Ok::<_, EngineError>(reply.await) }).await
     }
 
-    /// Whether ovs-vswitchd is there to do what the database says. It holds a lock of the database while it lives. (When it is dead and
-    /// others ask at the same moment, one of those may hold the lock instead: who waits for ovs-vswitchd asks again.)
-    pub(crate) async fn is_vswitchd_alive(&self, cx: Cx) -> Result<bool, EngineError> {
-        let doing = "ask whether ovs-vswitchd is running";
-        let locked = self.client(cx).await?.is_locked(VSWITCHD);
-        let locked = async { locked.await.map_err(error::doing(doing)) };
-        cx.bound(|| doing.to_owned(), locked).await
-    }
-
-    /// An error when it is not.
-    pub(crate) async fn require_vswitchd(&self, cx: Cx) -> Result<(), EngineError> {
-        if self.is_vswitchd_alive(cx).await? {
+    /// An error when it is known that no ovs-vswitchd is there to do what the database says.
+    pub(crate) fn require_vswitchd(&self) -> Result<(), EngineError> {
+        if self.run_dir().and_then(vswitchd::is_alive) != Some(false) {
             return Ok(());
         }
         let doing = format!(

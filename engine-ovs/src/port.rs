@@ -1,6 +1,6 @@
 //! The rows of a port: looked up by name, made in one transaction, removed in one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 use userspace_core::{
@@ -14,12 +14,12 @@ use userspace_core::{
 use crate::{
     apply::{self, Made},
     bridge::{self, Bridge},
-    columns::{Wanted, mode_of},
-    device, error,
+    columns::{Wanted, mode_of, vlan_columns},
+    device, error, memif,
     names::{self, mark_of},
-    ovsdb::{Error, Id, Reply, Row, Step, Transaction, Uuid, equal, includes, map, set},
+    ovsdb::{Error, Id, Reply, Row, Step, Transaction, Until, Uuid, empty, equal, includes, map, set},
     place::{Place, Side},
-    server_socket,
+    server_socket, vhost_user,
 };
 
 /// How often a port is tried to be made whose bridge comes and goes meanwhile.
@@ -30,10 +30,42 @@ const ATTEMPTS: usize = 16;
 pub(crate) struct Found {
     /// The port of its name, whoever's it is.
     pub(crate) port: Option<Port>,
-    /// Whether there are QoS or Queue rows of it.
-    pub(crate) has_qos: bool,
+    /// QoS rows of it.
+    pub(crate) qos: Vec<Uuid>,
+    /// Whether there are Queue rows of it.
+    pub(crate) has_queues: bool,
     /// The bridge that was asked for.
     pub(crate) bridge: Option<Bridge>,
+}
+
+impl Found {
+    /// The port, if it bears the mark of that attachment.
+    pub(crate) fn ours(&self, tag: &OwnerTag) -> Option<&Port> {
+        let port = self.port.as_ref()?;
+        port.mark().filter(|mark| mark.tag.same_attachment(tag)).map(|_| port)
+    }
+
+    /// Whether there is anything of that attachment.
+    pub(crate) fn has_anything(&self, tag: &OwnerTag) -> bool {
+        self.ours(tag).is_some() || !self.qos.is_empty() || self.has_queues
+    }
+}
+
+/// What is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    /// The rows.
+    pub(crate) wanted: &'a Wanted,
+    /// What they were made from.
+    pub(crate) spec: &'a InterfaceSpec,
+    /// The bridge to be on.
+    pub(crate) bridge: &'a WantedBridge,
+}
+
+impl Order<'_> {
+    fn tag(&self) -> &OwnerTag {
+        &self.wanted.mark.tag
+    }
 }
 
 /// A Port row and its Interface.
@@ -71,7 +103,8 @@ impl Port {
             uuid: row.uuid("_uuid")?,
             ids: row.map("external_ids")?,
             vlan: Vlan {
-                id: row.optional_integer("tag")?.and_then(small),
+                // A tag of 0 is none (ovs-vswitchd.conf.db(5): priority tags).
+                id: row.optional_integer("tag")?.and_then(small).filter(|id| *id != 0),
                 trunks: trunks.into_iter().filter_map(small).collect(),
                 mode: row.optional_string("vlan_mode")?.as_deref().and_then(mode_of),
             },
@@ -85,7 +118,7 @@ impl Interface {
     fn read(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             kind: row.string("type")?,
-            options: row.map("options")?,
+            options: memif::without_new_name(row.map("options")?),
             ids: row.map("external_ids")?,
             mtu_request: row.optional_integer("mtu_request")?,
             policing: (row.integer("ingress_policing_rate")?, row.integer("ingress_policing_burst")?),
@@ -146,50 +179,54 @@ impl Steps {
         let interface = reply.row(self.interface)?.map(|row| Interface::read(&row)).transpose()?;
         let port = reply.row(self.port)?.map(|row| Port::read(&row, interface)).transpose()?;
         let [qos, queue] = self.qos;
-        let has_qos = reply.row(qos)?.is_some() || reply.row(queue)?.is_some();
+        let rows = reply.rows(qos)?;
+        let qos = rows.iter().map(|row| row.uuid("_uuid")).collect::<Result<_, _>>()?;
+        let has_queues = reply.row(queue)?.is_some();
         let bridge = match self.bridge {
             Some(step) => reply.row(step)?.map(|row| Bridge::read(&row)).transpose()?,
             None => None,
         };
-        Ok(Found { port, has_qos, bridge })
+        Ok(Found { port, qos, has_queues, bridge })
     }
+}
+
+/// Refuses what would stand in the way of a new port.
+pub(crate) async fn preflight(cx: Cx, place: &Place, order: Order<'_>) -> Result<Found, EngineError> {
+    let found = look(cx, place, order.tag(), Some(&order.bridge.name)).await?;
+    if let Some(port) = &found.port {
+        refuse_other(port, order.wanted)?;
+    }
+    refuse_bridge(&found, order)?;
+    Ok(found)
 }
 
 /// The port as it was asked for, made when missing, and made again when ovs-vswitchd could not make it before. Whether it is new, and
 /// so on its bridge.
-pub(crate) async fn ensure(
-    cx: Cx,
-    place: &Place,
-    tag: &OwnerTag,
-    (wanted, spec, bridge): (&Wanted, &InterfaceSpec, &WantedBridge),
-) -> Result<(Uuid, bool), EngineError> {
+pub(crate) async fn ensure(cx: Cx, place: &Place, order: Order<'_>) -> Result<(Uuid, bool), EngineError> {
+    let Order { wanted, spec, .. } = order;
+    let tag = order.tag();
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        let found = look(cx, place, tag, Some(&bridge.name)).await?;
+        let found = preflight(cx, place, order).await?;
         if let Some(port) = &found.port {
-            refuse_other(port, wanted)?;
-            match &port.interface {
-                Some(interface) if !interface.has_failed() => return Ok((port.uuid.clone(), false)),
-                _ => {
-                    tracing::info!(
-                        name = wanted.name,
-                        "making a port again that ovs-vswitchd could not make"
-                    );
-                    remove(cx, place, tag, Some(port)).await?;
-                    continue;
-                }
+            if stands(cx, place, wanted, port).await? {
+                device::finish(cx, place, tag, spec).await?;
+                return Ok((port.uuid.clone(), false));
             }
+            tracing::info!(name = wanted.name, "making a port again that ovs-vswitchd could not make");
+            remove(cx, place, tag, &found).await?;
+            continue;
         }
-        refuse_bridge(&found, spec, bridge)?;
         device::prepare(cx, place, tag, spec).await?;
-        match insert(cx, place, (wanted, spec, bridge), &found).await? {
+        match insert(cx, place, order, &found).await? {
             Ok((uuid, made)) => {
                 check_made(wanted, made)?;
                 device::finish(cx, place, tag, spec).await?;
                 return Ok((uuid, true));
             }
-            // The bridge has come or gone meanwhile, or a port of that name has: once more.
-            Err(error) if error.is_wait_timed_out() || error.is_constraint_violation() => last = Some(error),
+            // The bridge has come or gone meanwhile, or a row of that name has: once more, unless nothing else can be the matter.
+            Err(error) if error.is_wait_timed_out() => last = Some(error),
+            Err(error) if error.is_constraint_violation() && last.is_none() => last = Some(error),
             Err(error) => return Err(error::doing(making(wanted))(error)),
         }
     }
@@ -198,6 +235,19 @@ pub(crate) async fn ensure(
         Some(cause) => error.because(cause),
         None => error,
     })
+}
+
+/// Whether ovs-vswitchd has made the port that is there, which it may be about to.
+async fn stands(cx: Cx, place: &Place, wanted: &Wanted, port: &Port) -> Result<bool, EngineError> {
+    match &port.interface {
+        Some(interface) if interface.ofport.is_none() => {
+            let client = place.client(cx).await?;
+            let made = apply::ask_made(cx, place, &client, &wanted.name).await?;
+            Ok(made.ofport > 0)
+        }
+        Some(interface) => Ok(!interface.has_failed()),
+        None => Ok(false),
+    }
 }
 
 fn making(wanted: &Wanted) -> String {
@@ -217,7 +267,8 @@ fn refuse_other(port: &Port, wanted: &Wanted) -> Result<(), EngineError> {
     Err(EngineError::new(ErrorKind::Conflict, format!("{} ({why})", making(wanted))))
 }
 
-fn refuse_bridge(found: &Found, spec: &InterfaceSpec, wanted: &WantedBridge) -> Result<(), EngineError> {
+fn refuse_bridge(found: &Found, order: Order<'_>) -> Result<(), EngineError> {
+    let Order { spec, bridge: wanted, .. } = order;
     match &found.bridge {
         Some(bridge) if device::is_dpdk(spec) => {
             bridge.refuse_other_datapath(&wanted.name, &format!("a {}", spec.kind()))
@@ -238,9 +289,10 @@ fn refuse_bridge(found: &Found, spec: &InterfaceSpec, wanted: &WantedBridge) -> 
 async fn insert(
     cx: Cx,
     place: &Place,
-    (wanted, spec, bridge): (&Wanted, &InterfaceSpec, &WantedBridge),
+    order: Order<'_>,
     found: &Found,
 ) -> Result<Result<(Uuid, Made), Error>, EngineError> {
+    let Order { wanted, spec, bridge } = order;
     let mut transaction = Transaction::new();
     let port = Id::Named("port");
     let reference = Transaction::reference(&port);
@@ -287,17 +339,19 @@ fn check_made(wanted: &Wanted, made: Made) -> Result<(), EngineError> {
 }
 
 /// Removes the attachment's rows, all in one transaction, and waits until ovs-vswitchd has let go of the port.
-pub(crate) async fn remove(
-    cx: Cx,
-    place: &Place,
-    tag: &OwnerTag,
-    port: Option<&Port>,
-) -> Result<(), EngineError> {
+pub(crate) async fn remove(cx: Cx, place: &Place, tag: &OwnerTag, found: &Found) -> Result<(), EngineError> {
     let doing = format!("remove the port {:?}", tag.host_name());
     let mut transaction = Transaction::new();
+    let port = found.ours(tag);
     if let Some(port) = port {
         let member = [includes("ports", set([&port.uuid]))];
         transaction.mutate("Bridge", &member, ("ports", "delete", set([&port.uuid])));
+    }
+    for qos in &found.qos {
+        // What refers to a row keeps it: our port, which is dropped only after the references are counted, or one that somebody gave
+        // our limits.
+        let unlimited = [("qos".to_owned(), empty())].into_iter().collect();
+        transaction.update("Port", &[equal("qos", qos)], unlimited);
     }
     let by_mark = [includes("external_ids", map([(names::ATTACHMENT, names::attachment(tag))]))];
     for table in ["QoS", "Queue"] {
@@ -309,7 +363,7 @@ pub(crate) async fn remove(
     fault::point("after remove port")?;
     apply::carried_out(cx, place, &reply, step).await?;
     let kind = port.and_then(|port| port.interface.as_ref()).map(|interface| interface.kind.as_str());
-    if kind == Some("dpdkvhostuser") {
+    if kind == Some(vhost_user::SERVER) {
         server_socket::remove_source(cx, place, tag).await?;
     }
     Ok(())
@@ -324,13 +378,12 @@ pub(crate) async fn join(
 ) -> Result<(), EngineError> {
     let doing = format!("join a port to the bridge {:?}", bridge.name);
     let mut transaction = Transaction::new();
-    let there = json!([{"name": bridge.name}]);
-    let until = (crate::ovsdb::Until::Equal, there);
+    let there = (Until::Equal, json!([{"name": bridge.name}]));
     let by_name = [equal("name", bridge.name.as_str())];
-    transaction.wait("Bridge", &by_name, &["name"], until, std::time::Duration::ZERO);
+    transaction.wait("Bridge", &by_name, &["name"], there, Duration::ZERO);
     let elsewhere = [includes("ports", set([port])), json!(["name", "!=", bridge.name])];
     transaction.mutate("Bridge", &elsewhere, ("ports", "delete", set([port])));
     transaction.mutate("Bridge", &by_name, ("ports", "insert", set([port])));
-    transaction.update("Port", &[equal("_uuid", port)], crate::columns::vlan_columns(&bridge.vlan));
+    transaction.update("Port", &[equal("_uuid", port)], vlan_columns(&bridge.vlan));
     place.transact(cx, &doing, &transaction).await.map(drop)
 }

@@ -13,21 +13,34 @@ use userspace_core::{
     engine::{EngineError, ErrorKind},
     fault,
     owner::OwnerTag,
+    shared::remove_dead_socket,
 };
 
 use crate::{ovsdb::Transaction, place::Place};
 
-/// Removes what an ovs-vswitchd that died has left under the port's name, and refuses a container's directory that cannot hold a
-/// second name of it.
-pub(crate) async fn prepare(cx: Cx, place: &Place, tag: &OwnerTag, target: &Path) -> Result<(), EngineError> {
+/// Refuses a container's directory that is known not to hold a second name of the socket.
+pub(crate) async fn preflight(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    target: &Path,
+) -> Result<(), EngineError> {
     let source = source(cx, place, tag).await?;
-    remove(&source)?;
-    let device = |path: &Path| path.parent().map_or(Ok(0), |dir| fs::metadata(dir).map(|found| found.dev()));
     match (device(&source), device(target)) {
-        (Ok(here), Ok(there)) if here == there => Ok(()),
-        (Err(error), _) | (_, Err(error)) => Err(not_linked(&source, target).because(error)),
-        _ => Err(not_linked(&source, target)),
+        (Some(here), Some(there)) if here != there => Err(not_linked(&source, target)),
+        _ => Ok(()),
     }
+}
+
+/// The device of the directory that the file is in.
+fn device(path: &Path) -> Option<u64> {
+    fs::metadata(path.parent()?).map(|found| found.dev()).ok()
+}
+
+/// The same when the directory is there, and removes what an ovs-vswitchd that died has left under the port's name.
+pub(crate) async fn prepare(cx: Cx, place: &Place, tag: &OwnerTag, target: &Path) -> Result<(), EngineError> {
+    preflight(cx, place, tag, target).await?;
+    remove_dead_socket(&source(cx, place, tag).await?)
 }
 
 fn not_linked(source: &Path, target: &Path) -> EngineError {
@@ -48,10 +61,22 @@ pub(crate) async fn hand_over(
     let source = source(cx, place, tag).await?;
     fault::point("before link socket")?;
     // Of the socket before, when ovs-vswitchd has made a new one.
-    remove(target)?;
+    remove_dead_socket(target)?;
     // Also within one filesystem a mount can be in the way.
     link(&source, target).map_err(|error| not_linked(&source, target).because(error))?;
     fault::point("after link socket")
+}
+
+/// Whether the container's name is one of the socket that is there: an ovs-vswitchd that was restarted has made a new one.
+pub(crate) async fn is_handed_over(
+    cx: Cx,
+    place: &Place,
+    tag: &OwnerTag,
+    target: &Path,
+) -> Result<bool, EngineError> {
+    let source = source(cx, place, tag).await?;
+    let file = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    Ok(file(&source).is_some_and(|file_there| file(target) == Some(file_there)))
 }
 
 /// Removes the socket of a port that has been removed. A living ovs-vswitchd does so itself.

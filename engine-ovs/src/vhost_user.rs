@@ -10,11 +10,14 @@ use userspace_core::{
 
 use crate::{kind::Rows, place::Side};
 
+/// The type of a port where ovs-vswitchd listens.
+pub(crate) const SERVER: &str = "dpdkvhostuser";
+
 /// The type of the Interface row.
 pub(crate) fn kind(side: Side, mode: SocketMode) -> &'static str {
     match (side, mode) {
         (Side::Host, SocketMode::Client) => "dpdkvhostuserclient",
-        (Side::Host, SocketMode::Server) => "dpdkvhostuser",
+        (Side::Host, SocketMode::Server) => SERVER,
         (Side::Container, _) => "dpdk",
     }
 }

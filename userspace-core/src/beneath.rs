@@ -13,12 +13,12 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-/// The directory itself, not what a link in its place leads to.
+/// The directory itself. `None` when there is none: what is a link or a file in its place, or above it, is not ours.
 pub(crate) fn open_dir(path: &Path) -> nix::Result<Option<OwnedFd>> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     match open(path, flags, Mode::empty()) {
         Ok(dir) => Ok(Some(dir)),
-        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
@@ -34,7 +34,8 @@ pub(crate) fn make_dir(path: &Path) -> io::Result<OwnedFd> {
             Err(errno) => return Err(errno.into()),
         }
     }
-    open_dir(path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    let other = || io::Error::new(io::ErrorKind::NotADirectory, "something else is in its place");
+    open_dir(path)?.ok_or_else(other)
 }
 
 /// Opens a file in the directory: no link on the way, no waiting for a fifo's other end.
@@ -77,7 +78,7 @@ pub(crate) fn remove_file(dir: &OwnedFd, name: &str) -> nix::Result<bool> {
 pub(crate) fn remove_dir(path: &Path) {
     match fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-            tracing::info!(dir = ?path, "the container's directory has other files in it and stays");
+            tracing::debug!(dir = ?path, "the container's directory has other files in it and stays");
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             // A container runtime may have it mounted, and then removes it itself.

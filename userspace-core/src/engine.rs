@@ -44,6 +44,25 @@ pub trait Engine: Send + Sync {
     /// Fills in what only the vswitch that `info` describes can know of an interface that it will make. Changes nothing there.
     fn complete(&self, _info: &EngineInfo, _spec: &mut InterfaceSpec) {}
 
+    /// Finds out what would stand in the way of [`Self::ensure`] for a new attachment. Makes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when the attachment has an interface already, or somebody else has what it would need.
+    async fn preflight(
+        &self,
+        cx: Cx,
+        owner: &Owner,
+        spec: &InterfaceSpec,
+        _network: &Network,
+    ) -> Result<(), EngineError> {
+        let name = spec.container_end().map(|end| end.name.to_string());
+        let hint = Hint { index: None, name };
+        match self.find(cx, &owner.tag, Some(&hint)).await? {
+            Some(_) => Err(attached_already(&owner.attachment)),
+            None => Ok(()),
+        }
+    }
+
     /// Makes the interface exist as `spec` says, marked with `owner`, and up. When it does already, nothing happens.
     ///
     /// `network` is what it will be joined to: a vswitch that has no interface apart from a network (OVS) makes it there.
@@ -91,6 +110,11 @@ pub trait Interface: Send + Sync {
 
     /// Removes it; its network stays, for [`Engine::prune`]. Absence is success.
     async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError>;
+}
+
+/// A second ADD of what is there.
+pub fn attached_already(id: &AttachmentId) -> EngineError {
+    EngineError::new(ErrorKind::Conflict, format!("add {id} (it is attached already)"))
 }
 
 /// What a vswitch said of itself.

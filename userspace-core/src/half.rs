@@ -50,6 +50,12 @@ impl ContainerHalf {
         legacy::read(text).map_err(|source| InvalidHalf { source })
     }
 
+    /// The name of its socket.
+    pub fn socket(&self) -> Option<&str> {
+        let memif = self.config.memif.as_ref().and_then(|memif| memif.socketfile.as_deref());
+        memif.or_else(|| self.config.vhost.as_ref()?.socketfile.as_deref())
+    }
+
     /// Whether it holds a secret, and so must be readable to root alone.
     pub fn is_secret(&self) -> bool {
         let memif = self.config.memif.as_ref();

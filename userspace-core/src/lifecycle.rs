@@ -23,13 +23,13 @@ use crate::{
     addr::MacAddr,
     cx::Cx,
     engine::{Engine, EngineError, ErrorKind, chain},
-    id::InterfaceName,
+    id::{AttachmentId, InterfaceName},
     ipam::Allocation,
     lock::{Lock, LockName},
-    plan::{Container, Plan, SharedDir},
+    plan::{Container, Part, Plan, SharedDir},
     record::RecordDir,
-    remote::RemoteStore,
-    shared,
+    remote::{RemoteStore, dir::refuse_used},
+    shared::{self, Sockets},
     spec::{EngineAt, Network},
 };
 
@@ -72,6 +72,14 @@ pub trait Stores: Send + Sync {
     /// The store for a half that is to be found in `shared_dir`.
     fn open(&self, shared_dir: &std::path::Path) -> Arc<dyn RemoteStore>;
 
+    /// Refuses a socket that another attachment of the container has.
+    ///
+    /// # Errors
+    /// As [`crate::remote::dir::refuse_used`].
+    fn refuse_used(&self, dir: &SharedDir, id: &AttachmentId) -> Result<(), EngineError> {
+        refuse_used(dir, id)
+    }
+
     /// Makes a container's directory, before the vswitch opens a socket in it.
     ///
     /// # Errors
@@ -93,12 +101,12 @@ pub trait Stores: Send + Sync {
         shared::is_linked(dir)
     }
 
-    /// Removes what [`Self::share`] made and the sockets that are left. Absence is success.
+    /// Removes what [`Self::share`] made and the sockets that are left: `which` of them. Absence is success.
     ///
     /// # Errors
     /// As [`shared::remove`].
-    fn unshare(&self, dir: &SharedDir) -> Result<(), EngineError> {
-        shared::remove(dir)
+    fn unshare(&self, dir: &SharedDir, which: Sockets) -> Result<(), EngineError> {
+        shared::remove(dir, which)
     }
 }
 
@@ -126,16 +134,18 @@ pub struct Endpoint {
     pub socket: Option<std::path::PathBuf>,
 }
 
-/// Whether the engines answer. `Err` has the first that does not.
+/// Whether the engine at `at` answers and can make what the network would ask of it, when that is known.
 ///
 /// # Errors
 /// The engine's own.
-pub async fn status(world: World<'_>, cx: Cx, engines: &[EngineAt]) -> Result<(), EngineError> {
-    for at in engines {
-        let info = world.engines.open(at)?.ready(cx).await?;
-        tracing::debug!(engine = %info.kind, version = info.version, "the engine is ready");
+pub async fn status(world: World<'_>, cx: Cx, at: &EngineAt, part: Option<&Part>) -> Result<(), EngineError> {
+    let engine = world.engines.open(at)?;
+    let info = engine.ready(cx).await?;
+    tracing::debug!(engine = %info.kind, version = info.version, "the engine is ready");
+    match part {
+        Some(part) => engine.supports(&info, &part.spec, &part.network),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl World<'_> {
@@ -179,6 +189,18 @@ fn shared_of(plan: &Plan) -> Option<&SharedDir> {
     match &plan.container {
         Container::Published(published) => Some(&published.shared),
         Container::Kernel(_) => None,
+    }
+}
+
+/// A sibling's last interface that goes must not take the directory away from one that comes.
+async fn lock_directory(
+    world: World<'_>,
+    cx: Cx,
+    shared: Option<&SharedDir>,
+) -> Result<Option<Lock>, EngineError> {
+    match shared {
+        Some(shared) => world.lock(cx, &LockName::directory(shared)).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Locks between processes: one for each attachment, one for each network of a vswitch.
+//! Locks between processes: one for each attachment, one for each network of a vswitch, one for each container's directory.
 //!
 //! All of them are ranges of one byte of one file (`lock` in the state directory), at an offset that the name hashes to. So
 //! nothing is made or left for a name, and the kernel lets go when a process dies (open file description locks, fcntl(2)).
@@ -23,6 +23,7 @@ use crate::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
     owner::OwnerTag,
+    plan::SharedDir,
     spec::{EngineAt, Network},
 };
 
@@ -42,6 +43,11 @@ impl LockName {
             Network::Bridge(bridge) => Some(Self(format!("{} bridge {}", engine.kind, bridge.name))),
             Network::None | Network::Routed => None,
         }
+    }
+
+    /// Making and removing a container's directory.
+    pub fn directory(dir: &SharedDir) -> Self {
+        Self(format!("directory {}", dir.dir.display()))
     }
 
     fn offset(&self) -> i64 {

@@ -111,6 +111,9 @@ pub struct Published {
     pub config: HalfConf,
     /// The directory that the container sees, where the half and its socket are.
     pub shared: SharedDir,
+    /// The container's network namespace. Nothing is made in it; it tells whether the container is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<NetnsRef>,
 }
 
 impl Plan {
@@ -167,6 +170,14 @@ impl Plan {
         {
             userspace::at_least(&mut theirs.rx_queues, host.tx_queues);
             userspace::at_least(&mut theirs.tx_queues, host.rx_queues);
+        }
+    }
+
+    /// The container's network namespace.
+    pub fn netns(&self) -> Option<&NetnsRef> {
+        match &self.container {
+            Container::Kernel(part) => part.spec.container_end().map(|end| &end.netns),
+            Container::Published(published) => published.netns.as_ref(),
         }
     }
 

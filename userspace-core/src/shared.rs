@@ -5,7 +5,7 @@
 //! path is short and plain, whatever the directory's is (docs/sockets.md).
 
 use std::{
-    fs::{self, DirBuilder, Permissions},
+    fs::{self, DirBuilder, File, Permissions},
     io,
     os::{
         fd::{AsRawFd, OwnedFd},
@@ -26,12 +26,26 @@ use crate::{
     plan::{Access, SharedDir},
 };
 
+/// Which sockets are removed with an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// All that have its names.
+    All,
+    /// Those of them that nobody listens on.
+    Dead,
+}
+
 /// Makes the directory and the link to it, lets its users in, and removes sockets that nobody listens on any more.
 ///
 /// # Errors
-/// [`ErrorKind::Io`]; [`ErrorKind::Invalid`] for a group that is not there, and for a root that others could write to.
+/// [`ErrorKind::Io`]; [`ErrorKind::Invalid`] for a group that is not there, and where others than root could write to what is
+/// above the directory or the link.
 pub fn prepare(shared: &SharedDir) -> Result<(), EngineError> {
     let failed = failed("make the container's directory", &shared.dir);
+    if let Some(parent) = shared.dir.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+        refuse_writable(parent, 0o002, "sharedDir")?;
+    }
     let dir = make_dir(&shared.dir).map_err(failed)?;
     let group = group(&shared.access)?;
     let mode = shared.access.mode;
@@ -41,6 +55,24 @@ pub fn prepare(shared: &SharedDir) -> Result<(), EngineError> {
         remove_dead(&dir, name).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Removes the socket at `path` when nobody listens on it. What is no socket stays.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] when somebody listens, [`ErrorKind::Io`].
+pub fn remove_dead_socket(path: &Path) -> Result<(), EngineError> {
+    let failed = failed("remove the socket", path);
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Ok(());
+    };
+    // The parent is our own link, or the vswitch's directory.
+    let parent = File::open(parent).map(OwnedFd::from).map_err(failed)?;
+    if remove_dead(&parent, name).map_err(failed)? {
+        return Ok(());
+    }
+    let doing = format!("use the socket {path:?} (somebody listens on it)");
+    Err(EngineError::new(ErrorKind::Conflict, doing))
 }
 
 /// Lets the users of the directory use the sockets that the vswitch has made in it.
@@ -71,28 +103,37 @@ pub fn is_linked(shared: &SharedDir) -> bool {
     fs::read_link(&shared.link).is_ok_and(|target| target == shared.dir) && shared.dir.is_dir()
 }
 
-/// Removes the attachment's sockets, the link, and the directory when nothing else is in it. Absence is success.
+/// Removes the link, the attachment's sockets, and the directory when nothing else is in it. Absence is success.
 ///
 /// # Errors
-/// [`ErrorKind::Io`].
-pub fn remove(shared: &SharedDir) -> Result<(), EngineError> {
+/// [`ErrorKind::Io`]; the other parts have been removed.
+pub fn remove(shared: &SharedDir, which: Sockets) -> Result<(), EngineError> {
     let failed = failed("remove the sockets from", &shared.dir);
-    if let Some(dir) = open_dir(&shared.dir).map_err(|errno| failed(errno.into()))? {
-        for name in &shared.sockets {
-            let gone = match open_socket(&dir, name) {
-                Ok(Some(_)) => remove_file(&dir, name).map(drop),
-                other => other.map(drop),
-            };
-            gone.map_err(|errno| failed(errno.into()))?;
-        }
-    }
+    let mut all = Ok(());
     let is_ours = fs::symlink_metadata(&shared.link).is_ok_and(|found| found.is_symlink());
     match is_ours.then(|| fs::remove_file(&shared.link)) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => all = Err(error),
         _ => {}
     }
-    remove_dir(&shared.dir);
-    Ok(())
+    if let Some(dir) = open_dir(&shared.dir).map_err(|errno| failed(errno.into()))? {
+        for name in &shared.sockets {
+            let gone = match which {
+                Sockets::All => remove_socket(&dir, name),
+                Sockets::Dead => remove_dead(&dir, name).map(drop),
+            };
+            all = all.and(gone);
+        }
+        drop(dir);
+        remove_dir(&shared.dir);
+    }
+    all.map_err(failed)
+}
+
+fn remove_socket(dir: &OwnedFd, name: &str) -> io::Result<()> {
+    match open_socket(dir, name)? {
+        Some(_) => remove_file(dir, name).map(drop).map_err(Into::into),
+        None => Ok(()),
+    }
 }
 
 fn failed(doing: &str, path: &Path) -> impl Fn(io::Error) -> EngineError + Copy {
@@ -104,12 +145,7 @@ fn link(shared: &SharedDir) -> Result<(), EngineError> {
     let failed = failed("link to the container's directory from", &shared.link);
     let root = shared.link.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o755).create(root).map_err(failed)?;
-    let found = fs::metadata(root).map_err(failed)?;
-    let trusted = found.uid() == 0 || found.uid() == Uid::effective().as_raw();
-    if !trusted || found.mode() & 0o022 != 0 {
-        let doing = format!("use the directory of links {root:?} (others than root can write to it)");
-        return Err(EngineError::new(ErrorKind::Invalid, doing));
-    }
+    refuse_writable(root, 0o022, "sockets.root")?;
     match symlink(&shared.dir, &shared.link) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             // Of an earlier attachment of the same name: nobody else makes files here.
@@ -121,6 +157,17 @@ fn link(shared: &SharedDir) -> Result<(), EngineError> {
         }
         made => made.map_err(failed),
     }
+}
+
+/// Who can write to a directory decides what is meant by the names in it.
+fn refuse_writable(dir: &Path, mode: u32, key: &str) -> Result<(), EngineError> {
+    let found = fs::metadata(dir).map_err(failed("look at", dir))?;
+    let trusted = found.uid() == 0 || found.uid() == Uid::effective().as_raw();
+    if trusted && found.mode() & mode == 0 {
+        return Ok(());
+    }
+    let doing = format!("use {dir:?} (\"{key}\": others than root can write to it)");
+    Err(EngineError::new(ErrorKind::Invalid, doing))
 }
 
 /// Changes what is asked for on an open file, also on one that is open by its path alone.
@@ -165,9 +212,10 @@ fn group(access: &Access) -> Result<Option<Gid>, EngineError> {
 }
 
 /// Removes a socket that nobody listens on: its application was killed, and the next could not bind. One that is listened on stays.
-fn remove_dead(dir: &OwnedFd, name: &str) -> io::Result<()> {
+/// Whether none is there now.
+fn remove_dead(dir: &OwnedFd, name: &str) -> io::Result<bool> {
     let Some(found) = open_socket(dir, name)? else {
-        return Ok(());
+        return Ok(true);
     };
     // A datagram socket cannot connect to a stream's: the listener never hears of it, but the kernel tells whether there is one.
     let probe = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
@@ -175,9 +223,9 @@ fn remove_dead(dir: &OwnedFd, name: &str) -> io::Result<()> {
     match connect(probe.as_raw_fd(), &UnixAddr::new(path.as_str())?) {
         Err(Errno::ECONNREFUSED) => {
             tracing::info!(name, "removing a socket that nobody listens on");
-            remove_file(dir, name).map(drop).map_err(Into::into)
+            remove_file(dir, name).map_err(Into::into)
         }
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }
 
@@ -211,8 +259,8 @@ mod tests {
         assert!(is_linked(&shared));
         let listener = UnixListener::bind(shared.link.join("s")).unwrap();
         drop(listener);
-        remove(&shared).unwrap();
-        remove(&shared).unwrap();
+        remove(&shared, Sockets::All).unwrap();
+        remove(&shared, Sockets::All).unwrap();
         assert!(!shared.dir.exists() && !is_linked(&shared));
         assert!(shared.link.symlink_metadata().is_err());
     }
@@ -224,7 +272,7 @@ mod tests {
         fs::write(shared.dir.join("s"), "no socket").unwrap();
         fs::write(shared.dir.join("other"), "").unwrap();
         prepare(&shared).unwrap();
-        remove(&shared).unwrap();
+        remove(&shared, Sockets::All).unwrap();
         assert_eq!(fs::read(shared.dir.join("s")).unwrap(), b"no socket");
     }
 
@@ -240,6 +288,21 @@ mod tests {
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "it was not disturbed");
         drop(listener);
         prepare(&shared).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn without_a_record_only_dead_sockets_go() {
+        let Place { shared, _root } = place();
+        prepare(&shared).unwrap();
+        let path = shared.dir.join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        remove(&shared, Sockets::Dead).unwrap();
+        assert!(path.exists());
+        let error = remove_dead_socket(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        drop(listener);
+        remove_dead_socket(&path).unwrap();
         assert!(!path.exists());
     }
 
@@ -271,16 +334,19 @@ mod tests {
         let before = fs::metadata(&outside).unwrap().mode();
         open_up(&shared).unwrap();
         assert_eq!(fs::metadata(&outside).unwrap().mode(), before);
-        remove(&shared).unwrap();
+        remove(&shared, Sockets::All).unwrap();
         assert!(outside.exists());
     }
 
     #[test]
-    fn a_root_that_others_write_to_is_refused() {
-        let Place { shared, _root } = place();
-        let root = shared.link.parent().unwrap();
-        fs::create_dir(root).unwrap();
-        fs::set_permissions(root, Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(prepare(&shared).unwrap_err().kind(), ErrorKind::Invalid);
+    fn what_others_write_to_is_refused() {
+        for (key, path) in [("sockets.root", "links"), ("sharedDir", "shared")] {
+            let Place { shared, _root } = place();
+            let path = _root.path().join(path);
+            fs::create_dir(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+            let error = prepare(&shared).unwrap_err();
+            assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains(key), "{error}");
+        }
     }
 }

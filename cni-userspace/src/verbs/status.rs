@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use userspace_core::{
     engine::{EngineError, chain},
+    id::AttachmentId,
     ipam::Ipam,
     lifecycle,
+    netns::NetnsRef,
+    owner::InstanceId,
+    plan::{Overrides, Part, Plan, Request},
     spec::EngineAt,
 };
 
@@ -25,7 +29,8 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
         let msg = "host.engine is missing: one of \"vpp\", \"ovs-dpdk\", \"linux\"";
         CniError::new(code::CONFIG, msg)
     })?;
-    let ready = lifecycle::status(call.world(), cx, &[engine]).await;
+    let part = part(call);
+    let ready = lifecycle::status(call.world(), cx, &engine, part.as_ref()).await;
     ready.map_err(|error| call.failed(&error))?;
     if let Some(ipam) = call.ipam() {
         let missing = |error: EngineError| CniError::new(code::NOT_AVAILABLE, chain(&error));
@@ -34,4 +39,24 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
         ready.map_err(|error| call.failed(&error))?;
     }
     Ok(Vec::new())
+}
+
+/// The host's part of some attachment to this network. None when the configuration alone makes no plan: ADD tells why.
+fn part(call: &Call) -> Option<Part> {
+    let attachment = AttachmentId {
+        network: call.network.clone(),
+        container: "status".parse().ok()?,
+        interface: "status".parse().ok()?,
+    };
+    let request = Request {
+        attachment,
+        instance: InstanceId::ANY,
+        netns: NetnsRef::own().ok(),
+        host: call.conf.host(),
+        container: call.conf.container(),
+        overrides: Overrides::default(),
+        shared_dir: call.conf.shared_dir.clone(),
+        sockets: call.conf.sockets(),
+    };
+    Plan::new(&request).ok()?.host
 }

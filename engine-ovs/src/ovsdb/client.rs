@@ -74,7 +74,8 @@ impl Client {
     /// Sends the transaction at once; the future is its reply.
     ///
     /// # Errors
-    /// The first operation that was refused; then nothing of the transaction has been done.
+    /// The first operation that was refused; then nothing of the transaction has been done. [`Error::Closed`] when the connection ended
+    /// before the reply came; then nobody knows.
     pub fn transact(
         &self,
         transaction: &Transaction,
@@ -82,22 +83,6 @@ impl Client {
         let names = transaction.names();
         let reply = self.call("transact", transaction.params(DATABASE));
         async move { Reply::new(names, reply.await?) }
-    }
-
-    /// Whether some client holds the lock of that name; ovs-vswitchd holds `ovs_vswitchd` as long as it lives. Asks for it and gives
-    /// it back in the same breath.
-    ///
-    /// # Errors
-    /// That of the connection.
-    pub fn is_locked(&self, name: &str) -> impl Future<Output = Result<bool, Error>> + Send + use<> {
-        let locked = self.call("lock", json!([name]));
-        let unlocked = self.call("unlock", json!([name]));
-        async move {
-            let reply = locked.await?;
-            unlocked.await?;
-            let granted = reply.get("locked").and_then(Value::as_bool);
-            granted.map(|granted| !granted).ok_or_else(|| Error::unexpected("lock", reply))
-        }
     }
 
     /// Sends a request at once; the future is its result.

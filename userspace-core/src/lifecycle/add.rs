@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, network_of, shared_of};
+use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, lock_directory, network_of, shared_of};
 use crate::{
     addr::MacAddr,
     addressing::{self, Assignment},
     cx::Cx,
-    engine::{Engine, EngineError, ErrorKind, Hint, Interface, chain},
+    engine::{Engine, EngineError, ErrorKind, Interface, attached_already, chain},
     fault,
     half::ContainerHalf,
     ipam::{Allocation, Ipam},
@@ -98,12 +98,14 @@ pub async fn add(world: World<'_>, cx: Cx, request: AddRequest<'_>) -> Result<Ou
 /// An attachment whose namespace is gone, by a reboot or because its DEL never came, does not stand in the way of a new one.
 async fn forget_the_dead(world: World<'_>, cx: Cx, request: &AddRequest<'_>) -> Result<(), AddError> {
     let id = &request.plan.owner.attachment;
-    let dead = |record: &Record| record.plan.container_end().is_some_and(|end| !end.netns.is_alive());
+    let dead = |record: &Record| record.plan.netns().is_some_and(|netns| !netns.is_alive());
     let Some(record) = world.records.load(id).filter(dead) else {
         return Ok(());
     };
     tracing::info!("detaching an earlier attachment, whose network namespace is gone");
     let target = Detach { attachment: id.clone(), ipam: request.ipam, fallback: super::Fallback::default() };
+    // The rest of the time is for the new one.
+    let cx = cx.at_most(cx.remaining() / 2);
     let gone = detach_locked(world, cx, &target, Some(record)).await;
     gone.map_err(|errors| {
         let doing = format!("detach the earlier {id}, whose network namespace is gone");
@@ -111,12 +113,11 @@ async fn forget_the_dead(world: World<'_>, cx: Cx, request: &AddRequest<'_>) -> 
     })
 }
 
-/// Everything that can be known to fail, asked before anything is made; and what the vswitch knows of the plan is put into it.
+/// What can be known to fail before anything is made; and what the vswitch knows of the plan is put into it.
 async fn refuse(world: World<'_>, cx: Cx, plan: &mut Plan) -> Result<Opened, EngineError> {
     let id = plan.owner.attachment.clone();
-    let exists = || EngineError::new(ErrorKind::Conflict, format!("add {id} (it is attached already)"));
     if world.records.exists(&id) {
-        return Err(exists());
+        return Err(attached_already(&id));
     }
     let mut opened = Opened { pair: None, host: None, container: None };
     if let Some(part) = &mut plan.pair {
@@ -132,12 +133,19 @@ async fn refuse(world: World<'_>, cx: Cx, plan: &mut Plan) -> Result<Opened, Eng
             None => able(world, cx, part).await?,
         });
     }
+    if let Some(shared) = shared_of(plan) {
+        world.stores.refuse_used(shared, &id)?;
+    }
     // With a lost record, the mark tells. A pair's ends are there together: the host's end answers for both.
-    let hint = hint_of(plan);
-    let alone = opened.container.as_ref().filter(|_| opened.host.is_none());
-    for engine in [opened.host.as_ref(), opened.pair.as_ref(), alone].into_iter().flatten() {
-        if engine.find(cx, &plan.owner.tag, hint.as_ref()).await?.is_some() {
-            return Err(exists());
+    let alone = match &plan.container {
+        Container::Kernel(part) if plan.host.is_none() => Some(part),
+        _ => None,
+    };
+    for (engine, part) in
+        [(&opened.host, plan.host.as_ref()), (&opened.pair, plan.pair.as_ref()), (&opened.container, alone)]
+    {
+        if let (Some(engine), Some(part)) = (engine, part) {
+            engine.preflight(cx, &plan.owner, &part.spec, &part.network).await?;
         }
     }
     Ok(opened)
@@ -149,11 +157,6 @@ async fn able(world: World<'_>, cx: Cx, part: &mut Part) -> Result<Arc<dyn Engin
     engine.supports(&info, &part.spec, &part.network)?;
     engine.complete(&info, &mut part.spec);
     Ok(engine)
-}
-
-/// Where the container's end is to be found.
-fn hint_of(plan: &Plan) -> Option<Hint> {
-    plan.container_end().map(|end| Hint { index: None, name: Some(end.name.to_string()) })
 }
 
 struct Work<'a> {
@@ -173,6 +176,7 @@ impl Work<'_> {
         fault::point("before record")?;
         self.world.records.save(record)?;
         fault::point("after record")?;
+        let _directory = lock_directory(self.world, self.cx, shared_of(&record.plan)).await?;
         let (host, container) = self.make(&record.plan).await?;
         let allocation = match self.ipam {
             Some(ipam) => {

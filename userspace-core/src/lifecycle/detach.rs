@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use super::{Collecting, World, gone_is_none, shared_of};
+use super::{Collecting, World, gone_is_none, lock_directory, shared_of};
 use crate::{
     conf::SocketsConf,
     cx::Cx,
@@ -10,13 +10,14 @@ use crate::{
     fault,
     id::AttachmentId,
     ipam::Ipam,
-    lock::LockName,
+    lock::{Lock, LockName},
     owner::{InstanceId, OwnerTag},
     plan::{
         Container, Part, Plan, SharedDir, default_shared_dir,
         userspace::{memif_file, vhost_file},
     },
     record::Record,
+    shared::Sockets,
     spec::{EngineAt, EngineKind, InterfaceKind, Network},
 };
 
@@ -67,15 +68,8 @@ impl fmt::Display for DetachError {
 /// All steps that failed.
 pub async fn detach(world: World<'_>, cx: Cx, target: &Detach<'_>) -> Result<(), DetachError> {
     let tag = OwnerTag::new(&target.attachment, InstanceId::ANY);
-    let _lock = match world.lock(cx, &LockName::attachment(&tag)).await {
-        Ok(lock) => Some(lock),
-        // A state directory that cannot be used must not keep the rest from going.
-        Err(error) if error.kind() == ErrorKind::Io => {
-            tracing::warn!(error = chain(&error), "detaching without the lock");
-            None
-        }
-        Err(error) => return Err(DetachError(vec![error])),
-    };
+    let lock = world.lock(cx, &LockName::attachment(&tag)).await.map(Some);
+    let _lock = without_its_lock(lock).map_err(|error| DetachError(vec![error]))?;
     let record = world.records.load(&target.attachment);
     detach_locked(world, cx, target, record).await
 }
@@ -92,19 +86,21 @@ pub(super) async fn detach_locked(
         None => Places { recorded: world.records.exists(&target.attachment), ..Places::guess(target) },
     };
     let mut failed = Collecting::default();
-    failed.note(withdraw(world, cx, &places, target).await);
-    let mut removed = failed.note(remove_host(world, cx, &places).await);
-    if let Some(at) = &places.pair {
-        let pair = failed.note(remove_from(world, cx, &places, at).await);
-        removed = if pair == Some(true) { pair } else { removed };
+    let directory = lock_directory(world, half(cx), places.shared.as_ref()).await;
+    let directory = failed.note(without_its_lock(directory));
+    failed.note(withdraw(world, half(cx), &places, target).await);
+    let mut removed = false;
+    for at in places.host.iter().chain(&places.pair) {
+        removed |= failed.note(remove_from(world, half(cx), &places, at).await) == Some(true);
     }
-    failed.note(unshare(world, &places));
+    failed.note(unshare(world, &places, removed));
+    drop(directory);
     // The container's end of a pair has gone with the host's.
-    if !(places.paired && removed == Some(true)) {
-        failed.note(remove_container(world, cx, &places).await);
+    if !(places.paired && removed) {
+        failed.note(remove_container(world, half(cx), &places).await);
     }
-    failed.note(prune(world, cx, &places).await);
-    let known = places.recorded || removed == Some(true);
+    failed.note(prune(world, half(cx), &places).await);
+    let known = places.recorded || removed;
     failed.note(release(cx, target, known).await);
     if failed.0.is_empty() {
         failed.note(forget(world, target));
@@ -165,7 +161,9 @@ impl Places {
     /// whose ADD it refused could never go. Should the record be lost, GC finds the mark when the vswitch is back.
     fn absent_if_never_made<T>(&self, found: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
         match found {
-            Err(error) if error.kind() == ErrorKind::Unavailable && !self.recorded => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut) && !self.recorded =>
+            {
                 tracing::warn!(error = chain(&error), "there is no record, and the vswitch does not answer");
                 Ok(None)
             }
@@ -202,6 +200,22 @@ impl Places {
     }
 }
 
+/// A step's time, so that a vswitch that hangs does not keep the steps behind it from being done.
+fn half(cx: Cx) -> Cx {
+    cx.at_most(cx.remaining() / 2)
+}
+
+/// A state directory that cannot be used must not keep the rest from going.
+fn without_its_lock(taken: Result<Option<Lock>, EngineError>) -> Result<Option<Lock>, EngineError> {
+    match taken {
+        Err(error) if error.kind() == ErrorKind::Io => {
+            tracing::warn!(error = chain(&error), "detaching without the lock");
+            Ok(None)
+        }
+        taken => taken,
+    }
+}
+
 fn named(id: &AttachmentId) -> Hint {
     Hint { index: None, name: Some(id.interface.to_string()) }
 }
@@ -213,21 +227,16 @@ async fn withdraw(world: World<'_>, cx: Cx, places: &Places, target: &Detach<'_>
     }
 }
 
-fn unshare(world: World<'_>, places: &Places) -> Result<(), EngineError> {
+fn unshare(world: World<'_>, places: &Places, removed: bool) -> Result<(), EngineError> {
     let Some(shared) = &places.shared else {
         return Ok(());
     };
     fault::point("before unshare")?;
-    world.stores.unshare(shared)?;
+    // What the configuration alone names may be a sibling's, unless there was an interface of ours: its socket may be listened on for
+    // a moment yet.
+    let which = if places.recorded || removed { Sockets::All } else { Sockets::Dead };
+    world.stores.unshare(shared, which)?;
     fault::point("after unshare")
-}
-
-/// Whether there was a host's half.
-async fn remove_host(world: World<'_>, cx: Cx, places: &Places) -> Result<bool, EngineError> {
-    match &places.host {
-        Some(at) => remove_from(world, cx, places, at).await,
-        None => Ok(false),
-    }
 }
 
 /// Whether the attachment had something there.
@@ -272,13 +281,7 @@ async fn prune(world: World<'_>, cx: Cx, places: &Places) -> Result<(), EngineEr
     let Some(engine) = places.open(world, at)? else {
         return Ok(());
     };
-    let _lock = match world.lock_network(cx, at, &places.network).await {
-        Err(error) if error.kind() == ErrorKind::Io => {
-            tracing::warn!(error = chain(&error), "leaving the network without its lock");
-            None
-        }
-        taken => taken?,
-    };
+    let _lock = without_its_lock(world.lock_network(cx, at, &places.network).await)?;
     let pruned = engine.prune(cx, &places.tag, &places.network).await;
     places.absent_if_never_made(pruned).map(drop)
 }

@@ -52,7 +52,10 @@ pub async fn gc(world: World<'_>, cx: Cx, collect: &Collect<'_>) -> Collected {
     let mut marked: BTreeMap<OwnerTag, Stray> = BTreeMap::new();
     for at in &collect.engines {
         match owned(world, cx, at, collect).await {
-            Ok(strays) => marked.extend(strays),
+            // The vswitch is asked first: from it a detach finds the kernel's pair too.
+            Ok(strays) => strays.into_iter().for_each(|(tag, stray)| {
+                marked.entry(tag).or_insert(stray);
+            }),
             Err(error) => done.failed.push(error),
         }
     }

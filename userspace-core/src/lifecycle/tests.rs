@@ -284,9 +284,9 @@ async fn a_vswitch_that_is_down_fails_add_and_status() {
     let error = host.add(plan.clone()).await.unwrap_err();
     assert_eq!(error.error.kind(), ErrorKind::Unavailable);
     let engine = plan.host.unwrap().engine;
-    assert!(status(host.world(), cx(), std::slice::from_ref(&engine)).await.is_err());
+    assert!(status(host.world(), cx(), &engine, None).await.is_err());
     host.fake.set_down(false);
-    status(host.world(), cx(), &[engine]).await.unwrap();
+    status(host.world(), cx(), &engine, None).await.unwrap();
     host.assert_empty("afterwards");
 }
 

@@ -114,7 +114,7 @@ fn root(typed: &SocketsConf) -> PathBuf {
 /// (`default-nginx1`, `default-nginx2`): those get digits of their hash behind them. The ids of runtimes are random digits.
 fn dir_name(id: &ContainerId) -> String {
     let text = id.as_str();
-    let random = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let random = text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if text.len() <= 12 || random {
         return short(id).to_owned();
     }

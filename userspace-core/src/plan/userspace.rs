@@ -62,7 +62,8 @@ impl Half<'_> {
             },
             network,
         };
-        let published = Published { engine: self.container, mac: self.mac, config, shared };
+        let netns = request.netns.clone();
+        let published = Published { engine: self.container, mac: self.mac, config, shared, netns };
         Ok((host, published))
     }
 

@@ -28,7 +28,7 @@ use crate::{
     fault,
     half::ContainerHalf,
     id::AttachmentId,
-    plan::short,
+    plan::{SharedDir, short},
 };
 
 /// A half is below 4 KiB; this leaves room for what a later version adds.
@@ -99,6 +99,34 @@ impl RemoteStore for DirStore {
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// Refuses sockets that another half in the directory has: of a sibling interface, or of a container whose id begins alike.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`]; [`ErrorKind::Io`] when the directory cannot be read.
+pub fn refuse_used(shared: &SharedDir, id: &AttachmentId) -> Result<(), EngineError> {
+    let failed = |error: io::Error| {
+        let doing = format!("look for other halves in {:?}", shared.dir);
+        EngineError::new(ErrorKind::Io, doing).because(error)
+    };
+    let Some(dir) = open_dir(&shared.dir).map_err(|errno| failed(errno.into()))? else {
+        return Ok(());
+    };
+    for name in names(&dir).map_err(failed)? {
+        // What cannot be read has no say: the container may have written it.
+        let Some(half) = read_file(&dir, &name).ok().and_then(|text| ContainerHalf::from_json(&text).ok())
+        else {
+            continue;
+        };
+        let socket = half.socket().filter(|socket| shared.sockets.iter().any(|ours| ours == socket));
+        if let Some(socket) = socket.filter(|_| half.attachment != *id) {
+            let doing =
+                format!("use the socket {socket:?} in {:?} (it is that of {})", shared.dir, half.attachment);
+            return Err(EngineError::new(ErrorKind::Conflict, doing));
+        }
+    }
+    Ok(())
 }
 
 /// The container's end of its directory.

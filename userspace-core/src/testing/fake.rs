@@ -21,6 +21,7 @@ use crate::{
     plan::SharedDir,
     reconcile::State,
     remote::RemoteStore,
+    shared::Sockets,
     spec::{EngineAt, InterfaceKind, InterfaceSpec, Network},
 };
 
@@ -143,6 +144,10 @@ impl Stores for Fake {
         Arc::new(self.clone())
     }
 
+    fn refuse_used(&self, _dir: &SharedDir, _id: &AttachmentId) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     fn share(&self, dir: &SharedDir) -> Result<(), EngineError> {
         self.effect(|world| {
             world.shared.insert(dir.link.clone());
@@ -158,7 +163,7 @@ impl Stores for Fake {
         self.lock().world.shared.contains(&dir.link)
     }
 
-    fn unshare(&self, dir: &SharedDir) -> Result<(), EngineError> {
+    fn unshare(&self, dir: &SharedDir, _which: Sockets) -> Result<(), EngineError> {
         self.effect(|world| {
             world.shared.remove(&dir.link);
             Ok(())
