@@ -52,6 +52,7 @@ fn is_there(need: &str) -> bool {
         "macvlan" => {
             kernel_makes("link add probe0 type veth peer probe1; link add link probe0 probe2 type macvlan")
         }
+        "htb" => Netns::new("probe").exec("tc qdisc add dev lo root htb").code == Some(0),
         "ovs-dpdk" => Path::new(ovs::VSWITCHD).exists() && on_path("ovsdb-server"),
         "testpmd" => on_path("dpdk-testpmd"),
         "hugepages" => has_hugepages(),

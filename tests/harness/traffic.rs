@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::netns::Netns;
+use crate::{netns::Netns, wait::until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -50,7 +50,15 @@ fn send(target: SocketAddr, bytes: &[u8]) {
 }
 
 fn receive(listener: &TcpListener) -> Vec<u8> {
-    let (mut stream, _) = listener.accept().expect("accept");
+    // The client may never come, and accept() has no timeout.
+    listener.set_nonblocking(true).expect("do not block");
+    let mut accepted = None;
+    until("a client connects", LIMIT, || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    let (mut stream, _) = accepted.expect("a client");
+    stream.set_nonblocking(false).expect("block");
     stream.set_read_timeout(Some(LIMIT)).expect("set a timeout");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("receive");

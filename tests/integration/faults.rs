@@ -1,40 +1,23 @@
-//! A failure and a kill at every step of ADD and of DEL: what comes after is clean. The steps are learned from the binary with
-//! failpoints, which writes each that it passes to a file.
+//! A failure and a kill at every step of ADD and of DEL on the kernel's engine: what comes after is clean.
 
 use std::fs;
 
 use serde_json::{Value, json};
 use userspace_tests::{Container, Host, World, assert_same, plugin, plugin_with_failpoints};
 
+use crate::steps::{self, Subject};
+
 const SWITCH: &str = "USERSPACE_FAILPOINT";
 
-/// What happens at a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    Fail,
-    Kill,
-    /// And then the records are lost too: only the marks are left to go by.
-    KillAndLoseState,
-}
-
-impl Fault {
-    fn action(self) -> &'static str {
-        match self {
-            Self::Fail => "fail",
-            Self::Kill | Self::KillAndLoseState => "kill",
-        }
-    }
-}
-
 /// A host, a container on it, a network, and the world before anything.
-struct Subject {
+struct OnLinux {
     host: Host,
     red: Container,
     config: Value,
     before: World,
 }
 
-impl Subject {
+impl OnLinux {
     fn new(needs: &[&str], half: Value) -> Option<Self> {
         let host = Host::new(needs)?;
         host.netns().ip("link add up0 type veth peer name up1");
@@ -44,75 +27,29 @@ impl Subject {
         let before = host.world();
         Some(Self { host, red, config, before })
     }
+}
+
+impl Subject for OnLinux {
+    fn host(&self) -> &Host {
+        &self.host
+    }
+
+    fn container(&self) -> &Container {
+        &self.red
+    }
+
+    fn config(&self) -> &Value {
+        &self.config
+    }
 
     fn is_clean(&self, when: &str) {
         assert_same(&self.before, &self.host.world(), when);
     }
-
-    /// The points that ADD and DEL pass, each once, in their order.
-    fn points(&self) -> [Vec<String>; 2] {
-        ["ADD", "DEL"].map(|command| {
-            let file = self.host.path(command);
-            let output = self.host.call(command, &self.config).of(&self.red).trace(&file).run();
-            output.finished.success(command);
-            let mut points = Vec::new();
-            for line in fs::read_to_string(&file).expect("the trace").lines() {
-                if !points.iter().any(|point| point == line) {
-                    points.push(line.to_owned());
-                }
-            }
-            points
-        })
-    }
-
-    /// 37, 38, 62: what failed has been undone, what was killed DEL cleans.
-    fn add_at(&self, point: &str, fault: Fault) {
-        let when = format!("ADD, {fault:?} at {point:?}");
-        let output = self.host.call("ADD", &self.config).of(&self.red).fault(point, fault.action()).run();
-        if fault == Fault::Fail {
-            let (_, text) = output.failure();
-            assert!(text.contains(point) && !text.contains("left for DEL"), "{when}: {text}");
-            self.is_clean(&when);
-        } else {
-            assert_eq!(output.finished.code, None, "{when}: {output:?}");
-        }
-        if fault == Fault::KillAndLoseState {
-            let _ = fs::remove_dir_all(self.host.state_dir());
-        }
-        self.host.del(&self.red, &self.config);
-        self.is_clean(&format!("{when}, then DEL"));
-    }
-
-    /// 48, 62: DEL comes again and does the rest.
-    fn del_at(&self, point: &str, fault: Fault) {
-        let when = format!("DEL, {fault:?} at {point:?}");
-        self.host.add(&self.red, &self.config);
-        let output = self.host.call("DEL", &self.config).of(&self.red).fault(point, fault.action()).run();
-        if fault == Fault::Fail {
-            assert!(output.failure().1.contains(point), "{when}");
-        } else {
-            assert_eq!(output.finished.code, None, "{when}: {output:?}");
-        }
-        if fault == Fault::KillAndLoseState {
-            let _ = fs::remove_dir_all(self.host.state_dir());
-        }
-        self.host.del(&self.red, &self.config);
-        self.is_clean(&format!("{when}, then DEL"));
-    }
 }
 
 fn every_step(needs: &[&str], half: Value, at_least: [usize; 2]) {
-    let Some(subject) = Subject::new(needs, half) else { return };
-    let [add, del] = subject.points();
-    subject.is_clean("after ADD and DEL");
-    assert!(add.len() >= at_least[0] && del.len() >= at_least[1], "points are missing: {add:?}, {del:?}");
-    for fault in [Fault::Fail, Fault::Kill, Fault::KillAndLoseState] {
-        for point in &add {
-            subject.add_at(point, fault);
-        }
-        for point in &del {
-            subject.del_at(point, fault);
-        }
+    if let Some(subject) = OnLinux::new(needs, half) {
+        steps::every_step(&subject, at_least);
     }
 }
 

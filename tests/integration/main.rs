@@ -51,5 +51,6 @@ mod samples;
 mod schema;
 mod several;
 mod status;
+mod steps;
 mod tap;
 mod version;

@@ -1,4 +1,19 @@
 //! The engine ovs-dpdk: the real binary on a real Open vSwitch with DPDK, and testpmd as the application of the containers.
 
+mod apps;
+mod check;
+mod columns;
+mod conformance;
+mod faults;
+mod kernel;
+mod limits;
+mod parallel;
+mod preflight;
+mod proxy;
+mod restart;
+mod scale;
+mod sockets;
 mod support;
 mod traffic;
+mod two_switches;
+mod vlans;

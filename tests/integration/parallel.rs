@@ -15,7 +15,8 @@ use userspace_tests::{Container, Host, assert_same, plugin, run};
 
 const MANY: usize = 60;
 
-fn at_once<T: Send>(containers: &[Container], work: impl Fn(&Container) -> T + Sync) -> Vec<T> {
+/// Does the work for all containers at once, each on a thread.
+pub(crate) fn at_once<T: Send>(containers: &[Container], work: impl Fn(&Container) -> T + Sync) -> Vec<T> {
     let work = &work;
     thread::scope(|scope| {
         let threads: Vec<_> = containers.iter().map(|one| scope.spawn(move || work(one))).collect();

@@ -49,6 +49,6 @@ fn an_ipam_that_hangs_is_not_available_within_a_second() {
 fn status_of_an_engine_that_is_not_built_in_is_an_error() {
     let Some(host) = Host::new(&[]) else { return };
     let config = host.net_latest(json!({"host": {"engine": "vpp"}}));
-    host.call("STATUS", &config).fails(2, &["vpp"]);
+    host.call("STATUS", &config).fails(50, &["vpp"]);
     host.call("STATUS", &host.net_latest(json!({"host": null}))).fails(7, &["host.engine"]);
 }

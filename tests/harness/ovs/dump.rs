@@ -22,9 +22,12 @@ const TABLES: [(&str, &str); 5] = [
 pub(super) fn rows(ovs: &Ovs) -> BTreeSet<String> {
     let mut names = BTreeMap::new();
     let mut lines = BTreeSet::new();
-    for (table, columns) in TABLES {
-        let text = ovs.vsctl(&format!("--format=json --columns=_uuid,{columns} list {table}"));
-        let found: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    // One call for all tables, which answers with a line for each.
+    let lists = TABLES.map(|(table, columns)| format!("-- --columns=_uuid,{columns} list {table}"));
+    let text = ovs.vsctl(&format!("--format=json {}", lists.join(" ")));
+    let answers = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    for ((table, columns), found) in TABLES.into_iter().zip(answers) {
+        let found = found.unwrap_or_else(|error| panic!("{error}: {text}"));
         for row in found["data"].as_array().into_iter().flatten() {
             let line = unique(&lines, format!("{table} {}", line(columns, row, &names)));
             let name = row[1].as_str().filter(|_| columns.starts_with("name")).unwrap_or(&line);

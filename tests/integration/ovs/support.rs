@@ -2,10 +2,18 @@
 
 use std::{
     fs,
+    os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
+use nix::errno::Errno;
 use serde_json::{Value, json};
+use userspace_core::{
+    id::AttachmentId,
+    owner::{InstanceId, OwnerTag},
+};
 use userspace_tests::{Container, Host, Memory, Ovs, World, merged};
 
 /// See the module.
@@ -85,12 +93,35 @@ impl Vswitch {
         Everything { world: self.host.world(), rows }
     }
 
-    /// Fails the test when something is there that was not before, or the other way round.
+    /// Fails the test when something is there that was not before, or the other way round. The links of the datapath and its
+    /// bridges are vswitchd's, which takes a moment to let go of them.
     pub(super) fn is_as(&self, before: &Everything, when: &str) {
-        let after = self.everything();
+        let begin = Instant::now();
+        let mut after = self.everything();
+        while after != *before && begin.elapsed() < Duration::from_secs(2) {
+            thread::sleep(Duration::from_millis(20));
+            after = self.everything();
+        }
         userspace_tests::assert_same(&before.world, &after.world, when);
         let added: Vec<_> = after.rows.difference(&before.rows).collect();
         let gone: Vec<_> = before.rows.difference(&after.rows).collect();
         assert!(added.is_empty() && gone.is_empty(), "{when}: added {added:#?}, gone {gone:#?}");
     }
+}
+
+/// The name of the port of a container's `eth0` on the network `blue`.
+pub(super) fn port_name(container: &Container) -> String {
+    let attachment = AttachmentId {
+        network: "blue".parse().expect("a network"),
+        container: container.id.parse().expect("a container"),
+        interface: "eth0".parse().expect("an interface"),
+    };
+    OwnerTag::new(&attachment, InstanceId::ANY).host_name()
+}
+
+/// A datagram socket cannot connect to one of another type: whoever listens does not hear of it.
+pub(super) fn is_listened_at(socket: &Path) -> bool {
+    let probe = UnixDatagram::unbound().expect("a socket");
+    let refused = probe.connect(socket).err().and_then(|error| error.raw_os_error());
+    refused == Some(Errno::EPROTOTYPE as i32)
 }
