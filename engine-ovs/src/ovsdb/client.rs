@@ -68,7 +68,7 @@ impl Client {
 
     /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
-        lock(&self.waiting).ended.is_some()
+        self.outgoing.is_closed() || lock(&self.waiting).ended.is_some()
     }
 
     /// Sends the transaction at once; the future is its reply.
@@ -97,8 +97,10 @@ impl Client {
         }
         drop(waiting);
         let request = json!({"method": method, "params": params, "id": id}).to_string();
-        // A writer that is gone shows as an ended connection.
-        let _ = self.outgoing.send(request.into_bytes());
+        if self.outgoing.send(request.into_bytes()).is_err() {
+            // The writer is gone, with the connection or with its runtime: nobody would answer.
+            lock(&self.waiting).replies.remove(&id);
+        }
         let guard = Forget { waiting: Arc::clone(&self.waiting), id };
         async move {
             let reply = receiver.await;

@@ -176,19 +176,24 @@ async fn a_second_add_leaves_the_first_alone() {
 
 #[tokio::test]
 async fn a_dead_attachment_does_not_stand_in_the_way() {
-    let host = Host::new();
-    let plan = plans::veth("c1", "net1");
-    host.add(plan.clone()).await.unwrap();
-    let mut record = host.records.load(&plan.owner.attachment).unwrap();
-    let crate::plan::Container::Kernel(end) = &mut record.plan.container else {
-        panic!("a kernel interface")
-    };
-    let crate::spec::Device::Veth(end) = &mut end.spec.device else { panic!("a veth") };
-    end.end.netns.boot_id = "an earlier boot".to_owned();
-    host.records.save(&record).unwrap();
-    host.add(plan.clone()).await.unwrap();
-    host.check(&plan).await.unwrap();
-    assert_eq!(host.fake.world().leases.len(), 1);
+    use crate::{plan::Container, spec::Device};
+    for plan in [plans::veth("c1", "net1"), plans::memif("c1", "net1")] {
+        let host = Host::new();
+        host.add(plan.clone()).await.unwrap();
+        let mut record = host.records.load(&plan.owner.attachment).unwrap();
+        let netns = match &mut record.plan.container {
+            Container::Kernel(end) => match &mut end.spec.device {
+                Device::Veth(veth) => &mut veth.end.netns,
+                other => panic!("{other:?}"),
+            },
+            Container::Published(published) => published.netns.as_mut().unwrap(),
+        };
+        netns.boot_id = "an earlier boot".to_owned();
+        host.records.save(&record).unwrap();
+        host.add(plan.clone()).await.unwrap();
+        host.check(&plan).await.unwrap();
+        assert_eq!(host.fake.world().leases.len(), 1);
+    }
 }
 
 #[tokio::test]

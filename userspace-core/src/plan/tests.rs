@@ -301,7 +301,11 @@ fn containers_whose_names_begin_alike_have_directories_of_their_own() {
         request.attachment.container = id.parse().unwrap();
         shared(&request).dir.display().to_string()
     };
-    assert_eq!(dir("0123456789abcdef0123456789abcdef"), "/run/shared/0123456789ab", "as the Go plugins have it");
+    assert_eq!(
+        dir("0123456789abcdef0123456789abcdef"),
+        "/run/shared/0123456789ab",
+        "as the Go plugins have it"
+    );
     assert_eq!(dir("nginx1"), "/run/shared/nginx1");
     let (one, other) = (dir("default-nginx1"), dir("default-nginx2"));
     assert!(one.starts_with("/run/shared/default-ngin-") && one != other, "{one} {other}");
