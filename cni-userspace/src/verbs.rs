@@ -155,6 +155,8 @@ impl Call {
                 Command::Status | Command::Version => status::run(&self).await,
             }
         });
+        // The process ends next; to take the runtime apart before would only take time.
+        std::mem::forget(runtime);
         match &outcome {
             Ok(_) => tracing::info!("done"),
             Err(error) => tracing::error!(code = error.code, error = error.msg, "failed"),

@@ -1,6 +1,10 @@
 //! The trait [`Engine`]: one Open vSwitch, on the host or in a container.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use async_trait::async_trait;
 use userspace_core::{
@@ -18,13 +22,22 @@ use crate::{
     names,
     ovsdb::{Error, Row, Transaction, includes, map},
     place::{Place, Side},
-    port::{self, Order},
+    port::{self, Found, Order},
 };
 
 /// One Open vSwitch. Connects when it is first asked something, and again when the connection has ended.
 #[derive(Debug)]
 pub struct OvsEngine {
     place: Arc<Place>,
+    /// What a preflight saw where nothing was in the way: the ensure that follows need not look again.
+    seen: Mutex<Option<Seen>>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    tag: OwnerTag,
+    bridge: Bridge,
+    found: Found,
 }
 
 impl OvsEngine {
@@ -40,7 +53,13 @@ impl OvsEngine {
     }
 
     fn at(address: Option<PathBuf>, side: Side) -> Self {
-        Self { place: Arc::new(Place::new(address, side)) }
+        Self { place: Arc::new(Place::new(address, side)), seen: Mutex::default() }
+    }
+}
+
+impl OvsEngine {
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -82,10 +101,13 @@ impl Engine for OvsEngine {
         let bridge = bridge_of(network)?;
         let wanted = Wanted::of(self.place.side, owner, spec)?;
         let order = Order { wanted: &wanted, spec, bridge };
-        match port::preflight(cx, &self.place, order).await?.port {
-            Some(_) => Err(attached_already(&owner.attachment)),
-            None => device::preflight(cx, &self.place, &owner.tag, spec).await,
+        let found = port::preflight(cx, &self.place, order).await?;
+        if found.port.is_some() {
+            return Err(attached_already(&owner.attachment));
         }
+        device::preflight(cx, &self.place, &owner.tag, spec).await?;
+        *self.seen() = Some(Seen { tag: owner.tag, bridge: bridge.clone(), found });
+        Ok(())
     }
 
     async fn ensure(
@@ -98,7 +120,9 @@ impl Engine for OvsEngine {
         let bridge = bridge_of(network)?;
         let wanted = Wanted::of(self.place.side, owner, spec)?;
         let order = Order { wanted: &wanted, spec, bridge };
-        let (uuid, is_new) = port::ensure(cx, &self.place, order).await?;
+        let seen = self.seen().take().filter(|seen| seen.tag == owner.tag && seen.bridge == *bridge);
+        let seen = seen.map(|seen| seen.found);
+        let (uuid, is_new) = port::ensure(cx, &self.place, order, seen).await?;
         let joined = is_new.then(|| bridge.clone());
         Ok(Box::new(OvsInterface::new(Arc::clone(&self.place), owner.tag, Some(uuid), joined)))
     }

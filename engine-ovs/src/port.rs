@@ -202,12 +202,22 @@ pub(crate) async fn preflight(cx: Cx, place: &Place, order: Order<'_>) -> Result
 
 /// The port as it was asked for, made when missing, and made again when ovs-vswitchd could not make it before. Whether it is new, and
 /// so on its bridge.
-pub(crate) async fn ensure(cx: Cx, place: &Place, order: Order<'_>) -> Result<(Uuid, bool), EngineError> {
+///
+/// `seen` is what [`preflight`] has just seen for the same order: should it be true no more, the transaction fails and says so.
+pub(crate) async fn ensure(
+    cx: Cx,
+    place: &Place,
+    order: Order<'_>,
+    mut seen: Option<Found>,
+) -> Result<(Uuid, bool), EngineError> {
     let Order { wanted, spec, .. } = order;
     let tag = order.tag();
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        let found = preflight(cx, place, order).await?;
+        let found = match seen.take() {
+            Some(found) => found,
+            None => preflight(cx, place, order).await?,
+        };
         if let Some(port) = &found.port {
             if stands(cx, place, wanted, port).await? {
                 device::finish(cx, place, tag, spec).await?;

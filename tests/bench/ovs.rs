@@ -11,6 +11,7 @@ mod common;
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -31,6 +32,7 @@ use self::common::{Limits, Plugin, answer_peak, binaries, median, peak_of_add};
 const ROUNDS: usize = 40;
 const SIZES: [usize; 3] = [1, 100, 500];
 const BRIDGE: &str = "bench0";
+const SETTLE: Duration = Duration::from_millis(4);
 
 fn main() -> ExitCode {
     if let Some(code) = answer_peak() {
@@ -103,15 +105,20 @@ impl Bench {
         for round in 0..ROUNDS {
             let container = format!("round{round}");
             let socket = self.dir.path().join("raw");
-            let one = [
-                self.plugin.run("ADD", &container, &netns).wall,
-                self.plugin.run("DEL", &container, &netns).wall,
-                self.vsctl(&add_port("tool", &socket)),
-                self.vsctl("del-port tool"),
-                self.plugin.run("VERSION", &container, &netns).wall,
-                self.raw(&socket),
-                self.record(&container),
+            let calls: [&dyn Fn() -> Duration; 7] = [
+                &|| self.plugin.run("ADD", &container, &netns).wall,
+                &|| self.plugin.run("DEL", &container, &netns).wall,
+                &|| self.vsctl(&add_port("tool", &socket)),
+                &|| self.vsctl("del-port tool"),
+                &|| self.plugin.run("VERSION", &container, &netns).wall,
+                &|| self.raw(&socket),
+                &|| self.record(&container),
             ];
+            let one = calls.map(|call| {
+                // What ovs-vswitchd does after it has answered is not the next one's.
+                thread::sleep(SETTLE);
+                call()
+            });
             costs.iter_mut().zip(one).for_each(|(all, one)| all.push(one));
         }
         let [add, del, add_port, del_port, process, raw, record] = costs.map(median);

@@ -42,11 +42,10 @@ pub enum Sockets {
 /// above the directory or the link.
 pub fn prepare(shared: &SharedDir) -> Result<(), EngineError> {
     let failed = failed("make the container's directory", &shared.dir);
+    let dir = make_dir(&shared.dir).map_err(failed)?;
     if let Some(parent) = shared.dir.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
         refuse_writable(parent, 0o002, "sharedDir")?;
     }
-    let dir = make_dir(&shared.dir).map_err(failed)?;
     let group = group(&shared.access)?;
     let mode = shared.access.mode;
     set_access(&dir, &shared.access, group, mode).map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use futures_util::future::join;
 use serde_json::Value;
 
 use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, lock_directory, network_of, shared_of};
@@ -14,6 +15,7 @@ use crate::{
     half::ContainerHalf,
     ipam::{Allocation, Ipam},
     lock::LockName,
+    owner::Owner,
     plan::{Container, Part, Plan, Published, userspace::complete},
     record::Record,
     spec::Device,
@@ -119,42 +121,42 @@ async fn refuse(world: World<'_>, cx: Cx, plan: &mut Plan) -> Result<Opened, Eng
     if world.records.exists(&id) {
         return Err(attached_already(&id));
     }
+    let owner = plan.owner.clone();
     let mut opened = Opened { pair: None, host: None, container: None };
     if let Some(part) = &mut plan.pair {
-        opened.pair = Some(able(world, cx, part).await?);
+        opened.pair = Some(able(world, cx, &owner, part).await?);
     }
     if let Some(part) = &mut plan.host {
-        opened.host = Some(able(world, cx, part).await?);
+        opened.host = Some(able(world, cx, &owner, part).await?);
     }
     plan.tell_container();
     if let Container::Kernel(part) = &mut plan.container {
         opened.container = Some(match plan.host {
+            // A pair's ends are there together: the host's end has answered for both.
             Some(_) => world.engines.open(&part.engine)?,
-            None => able(world, cx, part).await?,
+            None => able(world, cx, &owner, part).await?,
         });
     }
     if let Some(shared) = shared_of(plan) {
         world.stores.refuse_used(shared, &id)?;
     }
-    // With a lost record, the mark tells. A pair's ends are there together: the host's end answers for both.
-    let alone = match &plan.container {
-        Container::Kernel(part) if plan.host.is_none() => Some(part),
-        _ => None,
-    };
-    for (engine, part) in
-        [(&opened.host, plan.host.as_ref()), (&opened.pair, plan.pair.as_ref()), (&opened.container, alone)]
-    {
-        if let (Some(engine), Some(part)) = (engine, part) {
-            engine.preflight(cx, &plan.owner, &part.spec, &part.network).await?;
-        }
-    }
     Ok(opened)
 }
 
-async fn able(world: World<'_>, cx: Cx, part: &mut Part) -> Result<Arc<dyn Engine>, EngineError> {
+/// The engine, if it can make the part and nothing is in the way. With a lost record, the mark in the vswitch tells what is there.
+async fn able(
+    world: World<'_>,
+    cx: Cx,
+    owner: &Owner,
+    part: &mut Part,
+) -> Result<Arc<dyn Engine>, EngineError> {
     let engine = world.engines.open(&part.engine)?;
-    let info = engine.ready(cx).await?;
+    // Both are asked at once; that the engine is not ready says more than what follows from it.
+    let way = engine.preflight(cx, owner, &part.spec, &part.network);
+    let (info, way) = join(engine.ready(cx), way).await;
+    let info = info?;
     engine.supports(&info, &part.spec, &part.network)?;
+    way?;
     engine.complete(&info, &mut part.spec);
     Ok(engine)
 }

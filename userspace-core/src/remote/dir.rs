@@ -59,7 +59,10 @@ impl RemoteStore for DirStore {
     async fn publish(&self, _cx: Cx, half: &ContainerHalf) -> Result<(), EngineError> {
         fault::point("before publish")?;
         let failed = |error: io::Error| self.failed("publish the container's half in", error);
-        let dir = make_dir(&self.dir).map_err(failed)?;
+        let dir = match open_dir(&self.dir).map_err(|errno| failed(errno.into()))? {
+            Some(dir) => dir,
+            None => make_dir(&self.dir).map_err(failed)?,
+        };
         let name = file_name(&half.attachment);
         if let Some(other) = of_another(&dir, &name, &half.attachment) {
             let doing = format!("publish the container's half in {:?} (it is that of {other})", self.dir);
