@@ -11,7 +11,6 @@ mod common;
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -32,7 +31,6 @@ use self::common::{Limits, Plugin, answer_peak, binaries, median, peak_of_add};
 const ROUNDS: usize = 40;
 const SIZES: [usize; 3] = [1, 100, 500];
 const BRIDGE: &str = "bench0";
-const SETTLE: Duration = Duration::from_millis(4);
 
 fn main() -> ExitCode {
     if let Some(code) = answer_peak() {
@@ -98,28 +96,28 @@ impl Bench {
         to - from
     }
 
-    /// All in turn, so that a change of the machine's mood hits them alike.
+    /// All in turn, and in another order each time: what ovs-vswitchd still does after it has answered is the next one's burden.
     fn compare(&self, size: usize, limits: &mut Limits) {
         let netns = self.container.path().display().to_string();
         let mut costs: [Vec<Duration>; 7] = Default::default();
         for round in 0..ROUNDS {
             let container = format!("round{round}");
             let socket = self.dir.path().join("raw");
-            let calls: [&dyn Fn() -> Duration; 7] = [
-                &|| self.plugin.run("ADD", &container, &netns).wall,
-                &|| self.plugin.run("DEL", &container, &netns).wall,
-                &|| self.vsctl(&add_port("tool", &socket)),
-                &|| self.vsctl("del-port tool"),
-                &|| self.plugin.run("VERSION", &container, &netns).wall,
-                &|| self.raw(&socket),
-                &|| self.record(&container),
+            let calls: [(usize, &dyn Fn() -> Duration); 7] = [
+                (0, &|| self.plugin.run("ADD", &container, &netns).wall),
+                (1, &|| self.plugin.run("DEL", &container, &netns).wall),
+                (2, &|| self.vsctl(&add_port("tool", &socket))),
+                (3, &|| self.vsctl("del-port tool")),
+                (4, &|| self.plugin.run("VERSION", &container, &netns).wall),
+                (5, &|| self.raw(&socket)),
+                (6, &|| self.record(&container)),
             ];
-            let one = calls.map(|call| {
-                // What ovs-vswitchd does after it has answered is not the next one's.
-                thread::sleep(SETTLE);
-                call()
-            });
-            costs.iter_mut().zip(one).for_each(|(all, one)| all.push(one));
+            // An ADD comes before its DEL.
+            let mut groups = [&calls[0..2], &calls[2..4], &calls[4..5], &calls[5..6], &calls[6..7]];
+            groups.rotate_left(round % 5);
+            for (which, call) in groups.into_iter().flatten() {
+                costs[*which].push(call());
+            }
         }
         let [add, del, add_port, del_port, process, raw, record] = costs.map(median);
         let floor = process + raw + record;
