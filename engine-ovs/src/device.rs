@@ -1,6 +1,6 @@
 //! Which interface of Open vSwitch a device is, and whether this vswitch has such.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use userspace_core::{
     cx::Cx,
@@ -86,6 +86,14 @@ pub(crate) fn complete(info: &EngineInfo, spec: &mut InterfaceSpec) {
     }
 }
 
+/// The container's name of the socket, when ovs-vswitchd makes the socket itself.
+fn server<'s>(place: &Place, spec: &'s InterfaceSpec) -> Option<&'s Path> {
+    match &spec.device {
+        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => Some(&vhost.socket),
+        _ => None,
+    }
+}
+
 /// Refuses what is known to fail when the port is made.
 pub(crate) async fn preflight(
     cx: Cx,
@@ -93,26 +101,24 @@ pub(crate) async fn preflight(
     tag: &OwnerTag,
     spec: &InterfaceSpec,
 ) -> Result<(), EngineError> {
-    match &spec.device {
-        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
-            server_socket::preflight(cx, place, tag, &vhost.socket).await
-        }
-        _ => Ok(()),
+    match server(place, spec) {
+        Some(target) => server_socket::preflight(cx, place, tag, target).await,
+        None => Ok(()),
     }
 }
 
-/// Clears the way for a port that is about to be made, and finds out whether it can be reached.
+/// Clears the way for a port that is about to be made.
 pub(crate) async fn prepare(
     cx: Cx,
     place: &Place,
     tag: &OwnerTag,
     spec: &InterfaceSpec,
 ) -> Result<(), EngineError> {
+    if let Some(target) = server(place, spec) {
+        tracing::warn!(socket = ?target, "a vhost-user server port dies with ovs-vswitchd; a client port comes back");
+        return server_socket::prepare(cx, place, tag, target).await;
+    }
     match &spec.device {
-        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
-            tracing::warn!(socket = ?vhost.socket, "a vhost-user server port dies with ovs-vswitchd; a client port comes back");
-            server_socket::prepare(cx, place, tag, &vhost.socket).await
-        }
         // What a master that died has left would keep the next from listening.
         Device::Memif(memif) if memif.role == MemifRole::Master => remove_dead_socket(&memif.socket),
         _ => Ok(()),
@@ -126,11 +132,9 @@ pub(crate) async fn finish(
     tag: &OwnerTag,
     spec: &InterfaceSpec,
 ) -> Result<(), EngineError> {
-    match &spec.device {
-        Device::VhostUser(vhost) if !is_reachable(cx, place, tag, spec).await? => {
-            server_socket::hand_over(cx, place, tag, &vhost.socket).await
-        }
-        _ => Ok(()),
+    match server(place, spec) {
+        Some(target) => server_socket::hand_over(cx, place, tag, target).await,
+        None => Ok(()),
     }
 }
 
@@ -141,11 +145,9 @@ pub(crate) async fn is_reachable(
     tag: &OwnerTag,
     spec: &InterfaceSpec,
 ) -> Result<bool, EngineError> {
-    match &spec.device {
-        Device::VhostUser(vhost) if vhost_user::is_server(place.side, vhost.mode) => {
-            server_socket::is_handed_over(cx, place, tag, &vhost.socket).await
-        }
-        _ => Ok(true),
+    match server(place, spec) {
+        Some(target) => server_socket::is_handed_over(cx, place, tag, target).await,
+        None => Ok(true),
     }
 }
 

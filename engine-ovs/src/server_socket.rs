@@ -25,9 +25,12 @@ pub(crate) async fn preflight(
     tag: &OwnerTag,
     target: &Path,
 ) -> Result<(), EngineError> {
-    let source = source(cx, place, tag).await?;
-    match (device(&source), device(target)) {
-        (Some(here), Some(there)) if here != there => Err(not_linked(&source, target)),
+    refuse_other_filesystem(&source(cx, place, tag).await?, target)
+}
+
+fn refuse_other_filesystem(source: &Path, target: &Path) -> Result<(), EngineError> {
+    match (device(source), device(target)) {
+        (Some(here), Some(there)) if here != there => Err(not_linked(source, target)),
         _ => Ok(()),
     }
 }
@@ -39,8 +42,9 @@ fn device(path: &Path) -> Option<u64> {
 
 /// The same when the directory is there, and removes what an ovs-vswitchd that died has left under the port's name.
 pub(crate) async fn prepare(cx: Cx, place: &Place, tag: &OwnerTag, target: &Path) -> Result<(), EngineError> {
-    preflight(cx, place, tag, target).await?;
-    remove_dead_socket(&source(cx, place, tag).await?)
+    let source = source(cx, place, tag).await?;
+    refuse_other_filesystem(&source, target)?;
+    remove_dead_socket(&source)
 }
 
 fn not_linked(source: &Path, target: &Path) -> EngineError {
@@ -51,7 +55,7 @@ fn not_linked(source: &Path, target: &Path) -> EngineError {
     EngineError::new(ErrorKind::Unsupported, doing)
 }
 
-/// Gives the container its name of the socket that is there by now.
+/// Gives the container its name of the socket that is there by now, if it has not got it.
 pub(crate) async fn hand_over(
     cx: Cx,
     place: &Place,
@@ -59,6 +63,9 @@ pub(crate) async fn hand_over(
     target: &Path,
 ) -> Result<(), EngineError> {
     let source = source(cx, place, tag).await?;
+    if are_one(&source, target) {
+        return Ok(());
+    }
     fault::point("before link socket")?;
     // Of the socket before, when ovs-vswitchd has made a new one.
     remove_dead_socket(target)?;
@@ -74,9 +81,13 @@ pub(crate) async fn is_handed_over(
     tag: &OwnerTag,
     target: &Path,
 ) -> Result<bool, EngineError> {
-    let source = source(cx, place, tag).await?;
+    Ok(are_one(&source(cx, place, tag).await?, target))
+}
+
+/// Whether both are names of one file.
+fn are_one(source: &Path, target: &Path) -> bool {
     let file = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    Ok(file(&source).is_some_and(|file_there| file(target) == Some(file_there)))
+    file(source).is_some_and(|there| file(target) == Some(there))
 }
 
 /// Removes the socket of a port that has been removed. A living ovs-vswitchd does so itself.

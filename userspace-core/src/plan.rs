@@ -29,6 +29,9 @@ pub use self::{
     shared::{Access, SharedDir},
 };
 
+/// The bridge of a port on Open vSwitch when none is named: every port is on one.
+pub const OVS_BRIDGE: &str = "br0";
+
 /// What a caller asks for.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -151,8 +154,11 @@ impl Plan {
             logical_port: None,
             sandbox: None,
         };
-        let container =
-            Part { engine: linux(request.netns.clone()), spec: spec.clone(), network: Network::None };
+        let container = Part {
+            engine: EngineAt { netns: request.netns.clone(), ..EngineAt::HOST_KERNEL },
+            spec: spec.clone(),
+            network: Network::None,
+        };
         let engine = EngineAt { kind: host, socket: request.host.socket.clone(), netns: None };
         let (device, pair) = beside(&owner, host, &spec)?;
         let spec = InterfaceSpec { device, bandwidth, logical_port, sandbox, ..spec };
@@ -226,11 +232,6 @@ impl Halves {
     }
 }
 
-/// The kernel, on the host or in a container.
-fn linux(netns: Option<NetnsRef>) -> EngineAt {
-    EngineAt { kind: EngineKind::Linux, socket: None, netns }
-}
-
 /// What the host's engine makes of a kernel interface, and the pair that the kernel's engine makes for another vswitch.
 fn beside(owner: &Owner, host: EngineKind, spec: &InterfaceSpec) -> Result<(Device, Option<Part>), Refusal> {
     if host == EngineKind::Linux || spec.kind() != InterfaceKind::Veth {
@@ -238,7 +239,7 @@ fn beside(owner: &Owner, host: EngineKind, spec: &InterfaceSpec) -> Result<(Devi
     }
     let name = owner.tag.host_name();
     let name = name.parse().map_err(|_| Refusal::of("the interface on the host", &name, "is no name"))?;
-    let pair = Part { engine: linux(None), spec: spec.clone(), network: Network::None };
+    let pair = Part { engine: EngineAt::HOST_KERNEL, spec: spec.clone(), network: Network::None };
     Ok((Device::Netdev(Netdev { name }), Some(pair)))
 }
 
@@ -389,7 +390,7 @@ fn bridge_of(engine: EngineKind, conf: &BridgeConf) -> Result<Bridge, Refusal> {
     let name = match (&conf.bridge_name, conf.bridge_id, engine) {
         (Some(name), _, _) => name.clone(),
         (None, Some(id), EngineKind::Vpp) => id.to_string(),
-        (None, _, EngineKind::Ovs) => "br0".to_owned(),
+        (None, _, EngineKind::Ovs) => OVS_BRIDGE.to_owned(),
         (None, _, _) => return Err(Refusal::missing(key, "name the bridge to join")),
     };
     if engine != EngineKind::Vpp && name.parse::<InterfaceName>().is_err() {

@@ -44,6 +44,11 @@ pub struct EngineAt {
     pub netns: Option<NetnsRef>,
 }
 
+impl EngineAt {
+    /// The kernel in the namespace of this process.
+    pub const HOST_KERNEL: Self = Self { kind: EngineKind::Linux, socket: None, netns: None };
+}
+
 /// The kinds of interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -8,6 +8,7 @@ use userspace_core::{
     ipam::Ipam,
     lifecycle::{self, Detach, Fallback},
     netns::NetnsRef,
+    plan::OVS_BRIDGE,
     spec::{Bridge, EngineAt, EngineKind, Network, Vlan},
 };
 
@@ -73,8 +74,7 @@ pub(super) fn network(host: &HalfConf) -> Network {
     let BridgeConf { bridge_name, bridge_id, .. } = host.bridge.clone().unwrap_or_default();
     let is_ovs = host.engine.map(EngineKind::from) == Some(EngineKind::Ovs);
     let name = bridge_name.or(bridge_id.map(|id| id.to_string()));
-    // Every port of OVS is on a bridge.
-    let name = name.or(is_ovs.then(|| "br0".to_owned()));
+    let name = name.or(is_ovs.then(|| OVS_BRIDGE.to_owned()));
     // A name that no bridge can have was refused, and names none.
     let name = name.filter(|name| name.parse::<InterfaceName>().is_ok());
     match name.filter(|_| is_ovs || host.net_type == Some(NetType::Bridge)) {

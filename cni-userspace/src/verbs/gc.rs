@@ -55,10 +55,10 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
 
 /// Where marks are looked for: in the host's vswitch, and in the kernel when that makes pairs for it.
 fn engines(host: &HalfConf) -> Vec<EngineAt> {
-    let kernel = EngineAt { kind: EngineKind::Linux, socket: None, netns: None };
     let is_veth = host.iftype.map(InterfaceKind::from) == Some(InterfaceKind::Veth);
     let vswitch = host_engine(host);
-    let beside = vswitch.as_ref().filter(|at| is_veth && at.kind != EngineKind::Linux).map(|_| kernel);
+    let beside =
+        vswitch.as_ref().filter(|at| is_veth && at.kind != EngineKind::Linux).map(|_| EngineAt::HOST_KERNEL);
     vswitch.into_iter().chain(beside).collect()
 }
 

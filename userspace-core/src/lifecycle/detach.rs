@@ -108,8 +108,6 @@ pub(super) async fn detach_locked(
     if failed.0.is_empty() { Ok(()) } else { Err(DetachError(failed.0)) }
 }
 
-const HOST_KERNEL: EngineAt = EngineAt { kind: EngineKind::Linux, socket: None, netns: None };
-
 /// Where an attachment's parts are.
 struct Places {
     tag: OwnerTag,
@@ -193,7 +191,7 @@ impl Places {
             container: fallback.container,
             container_hint: named(&target.attachment),
             paired: false,
-            pair: vswitch.map(|_| HOST_KERNEL),
+            pair: vswitch.map(|_| EngineAt::HOST_KERNEL),
             shared: parent.map(shared),
             recorded: false,
         }
