@@ -183,7 +183,7 @@ impl Engine for LinuxEngine {
     async fn prune(&self, cx: Cx, owner: &OwnerTag, network: &Network) -> Result<(), EngineError> {
         match network {
             Network::Bridge(wanted) => bridge::prune(cx, self.place()?, owner, &wanted.name).await,
-            Network::None | Network::Routed => Ok(()),
+            Network::None | Network::Routed { .. } => Ok(()),
         }
     }
 

@@ -53,10 +53,10 @@ impl LinuxInterface {
 #[async_trait]
 impl Interface for LinuxInterface {
     fn hint(&self) -> Hint {
-        Hint { index: Some(self.link.index), name: Some(self.link.name.clone()) }
+        Hint { index: Some(self.link.index), ..Hint::named(self.link.name.clone()) }
     }
 
-    async fn observe(&self, cx: Cx, _spec: &InterfaceSpec) -> Result<State, EngineError> {
+    async fn observe(&self, cx: Cx, _spec: &InterfaceSpec, _network: &Network) -> Result<State, EngineError> {
         let Some(link) = self.now(cx).await? else {
             return Ok(State { admin_up: Some(false), ..State::default() });
         };
@@ -82,7 +82,7 @@ impl Interface for LinuxInterface {
     async fn join(&self, cx: Cx, network: &Network) -> Result<(), EngineError> {
         match network {
             // What a routed interface needs is set with its addresses.
-            Network::None | Network::Routed => Ok(()),
+            Network::None | Network::Routed { .. } => Ok(()),
             Network::Bridge(wanted) if !wanted.vlan.is_untouched() => Err(bridge::no_vlan(&wanted.name)),
             Network::Bridge(wanted) => {
                 bridge::join(cx, &self.place, &self.link, &self.tag, &wanted.name).await

@@ -148,7 +148,7 @@ impl Engine for OvsEngine {
     async fn prune(&self, cx: Cx, owner: &OwnerTag, network: &Network) -> Result<(), EngineError> {
         match network {
             Network::Bridge(wanted) => bridge::prune(cx, &self.place, owner, &wanted.name).await,
-            Network::None | Network::Routed => Ok(()),
+            Network::None | Network::Routed { .. } => Ok(()),
         }
     }
 
@@ -178,7 +178,7 @@ impl Engine for OvsEngine {
 fn bridge_of(network: &Network) -> Result<&Bridge, EngineError> {
     match network {
         Network::Bridge(bridge) => Ok(bridge),
-        Network::None | Network::Routed => {
+        Network::None | Network::Routed { .. } => {
             let doing = "make a port without a bridge (every port of Open vSwitch is on one)";
             Err(EngineError::new(ErrorKind::Unsupported, doing))
         }

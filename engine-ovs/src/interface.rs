@@ -43,10 +43,10 @@ impl OvsInterface {
 #[async_trait]
 impl Interface for OvsInterface {
     fn hint(&self) -> Hint {
-        Hint { index: None, name: Some(self.tag.host_name()) }
+        Hint::named(self.tag.host_name())
     }
 
-    async fn observe(&self, cx: Cx, spec: &InterfaceSpec) -> Result<State, EngineError> {
+    async fn observe(&self, cx: Cx, spec: &InterfaceSpec, _network: &Network) -> Result<State, EngineError> {
         let mut state = observe::run(cx, &self.place, &self.tag, spec).await?;
         if let (Side::Container, Some(Network::Bridge(bridge))) = (self.place.side, &state.network) {
             let (addresses, routes) = address::observe(cx, &bridge.name).await?;

@@ -129,7 +129,7 @@ fn every_sample_is_planned_as_it_says() {
                 assert_eq!(bridge.name, name);
                 assert_eq!(bridge.vlan.id.map(u64::from), typed["vlanId"].as_u64());
             }
-            (network, _) => assert_eq!((network, &typed["netType"]), (&Network::Routed, &json!("interface"))),
+            (network, _) => assert_eq!((network, &typed["netType"]), (&Network::ROUTED, &json!("interface"))),
         }
         assert_eq!(host.spec.mtu_bytes.map(u64::from), typed["mtu"].as_u64());
         match host.spec.device {

@@ -40,7 +40,7 @@ pub fn assign(network: &Network, allocation: &Allocation) -> Result<(Assignment,
             };
             Ok((Assignment::default(), container))
         }
-        Network::Routed => routed(allocation),
+        Network::Routed { .. } => routed(allocation),
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn routed_the_host_end_is_the_gateway() {
-        let (host, container) = assign(&Network::Routed, &allocation(Some("10.1.0.1"))).unwrap();
+        let (host, container) = assign(&Network::ROUTED, &allocation(Some("10.1.0.1"))).unwrap();
         assert_eq!(host.addresses[0].ip, net("10.1.0.1/32"));
         assert_eq!(host.routes, [on_link(net("10.1.0.5/32"))]);
         assert_eq!(container.addresses[0].ip, net("10.1.0.5/32"));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn routed_needs_a_gateway() {
-        let error = assign(&Network::Routed, &allocation(None)).unwrap_err();
+        let error = assign(&Network::ROUTED, &allocation(None)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("10.1.0.5/24"), "{error}");
     }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     addr::MacAddr,
-    spec::{EngineKind, InterfaceKind, MacvlanMode, MemifMode, MemifRole, Secret, SocketMode, VlanMode},
+    spec::{
+        EngineKind, InterfaceKind, MacvlanMode, MemifMode, MemifRole, RxMode, Secret, SocketMode, VlanMode,
+    },
 };
 
 /// The host's or the container's half of an attachment.
@@ -32,6 +34,15 @@ pub struct HalfConf {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub mac: Option<MacAddr>,
+    /// The routing table of `netType` interface (VPP), made when missing. Default 0: VPP's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<u32>,
+    /// How the vswitch learns of packets (VPP). Default: VPP's own choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rx_mode: Option<RxMode>,
+    /// The worker thread that receives from each queue, from queue 0 on (VPP). Default: VPP's own choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rx_workers: Option<Vec<u32>>,
     /// The engine's control socket (VPP's API socket, OVS's database socket). Default: the engine's usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,

@@ -56,7 +56,7 @@ pub trait Engine: Send + Sync {
         _network: &Network,
     ) -> Result<(), EngineError> {
         let name = spec.container_end().map(|end| end.name.to_string());
-        let hint = Hint { index: None, name };
+        let hint = Hint { name, ..Hint::default() };
         match self.find(cx, &owner.tag, Some(&hint)).await? {
             Some(_) => Err(attached_already(&owner.attachment)),
             None => Ok(()),
@@ -90,6 +90,12 @@ pub trait Engine: Send + Sync {
 
     /// Everything here that bears one of our marks, of whatever network and instance. May list all interfaces.
     async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError>;
+
+    /// Returns when the vswitch that answered last has gone away, and what it had with it; at once when none has answered yet.
+    /// Never for one that cannot go (the kernel).
+    async fn until_gone(&self) {
+        std::future::pending().await
+    }
 }
 
 /// One interface that an engine made, and a connection to do things with it.
@@ -100,7 +106,9 @@ pub trait Interface: Send + Sync {
 
     /// The present state in the words of the specification. What cannot be known now is left out; where it is not as `spec` says
     /// in a way that only the vswitch has words for, that is among [`State::faults`].
-    async fn observe(&self, cx: Cx, spec: &InterfaceSpec) -> Result<State, EngineError>;
+    ///
+    /// `network` is what it should be joined to: a vswitch that keeps members with their network is asked about that one only.
+    async fn observe(&self, cx: Cx, spec: &InterfaceSpec, network: &Network) -> Result<State, EngineError>;
 
     /// Makes it a member of the network, which is made (and marked as ours) when missing.
     async fn join(&self, cx: Cx, network: &Network) -> Result<(), EngineError>;
@@ -144,6 +152,16 @@ pub struct Hint {
     /// The vswitch's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The routes that lead to it, where its engine does not keep them with it. Not remembered: the record has the addresses.
+    #[serde(skip)]
+    pub routes: Vec<Route>,
+}
+
+impl Hint {
+    /// The vswitch's name for it is known, and nothing else.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::default() }
+    }
 }
 
 /// A marked thing in a vswitch.

@@ -24,7 +24,7 @@ use crate::{
     engine::{EngineError, ErrorKind},
     owner::OwnerTag,
     plan::SharedDir,
-    spec::{EngineAt, Network},
+    spec::{EngineAt, EngineKind, Network},
 };
 
 /// What is locked.
@@ -41,7 +41,11 @@ impl LockName {
     pub fn network(engine: &EngineAt, network: &Network) -> Option<Self> {
         match network {
             Network::Bridge(bridge) => Some(Self(format!("{} bridge {}", engine.kind, bridge.name))),
-            Network::None | Network::Routed => None,
+            // VPP's interfaces of one routing table share the gateway's addresses; the kernel's have their own.
+            Network::Routed { vrf } if engine.kind == EngineKind::Vpp => {
+                Some(Self(format!("{} vrf {vrf}", engine.kind)))
+            }
+            Network::None | Network::Routed { .. } => None,
         }
     }
 

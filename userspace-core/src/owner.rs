@@ -106,6 +106,11 @@ impl OwnerTag {
         all
     }
 
+    /// The 12 hex digits of the network's hash.
+    pub fn network_digits(&self) -> String {
+        hex_text(&self.network)
+    }
+
     /// The name that an interface on the host has: `us` and 13 digits, the 15 bytes that the kernel allows.
     pub fn host_name(&self) -> String {
         format!("us{}", self.digits(13))

@@ -14,7 +14,7 @@ use crate::{
     owner::{InstanceId, Owner},
     spec::{
         Bandwidth, Bridge, ContainerEnd, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec,
-        LogicalPort, Macvlan, Netdev, Network, Rate, Sandbox, Tap, Veth, Vlan,
+        LogicalPort, Macvlan, Netdev, Network, Rate, Receive, Sandbox, Tap, Veth, Vlan,
     },
 };
 
@@ -31,6 +31,12 @@ pub use self::{
 
 /// The bridge of a port on Open vSwitch when none is named: every port is on one.
 pub const OVS_BRIDGE: &str = "br0";
+
+/// The largest number of a bridge domain of VPP (l2_bd.h).
+const MAX_DOMAIN: u32 = 0xff_ffff;
+
+/// What a bridge domain's tag has room for behind our mark.
+const MAX_DOMAIN_NAME: usize = 40;
 
 /// What a caller asks for.
 #[derive(Debug, Clone)]
@@ -132,11 +138,18 @@ impl Plan {
         let bandwidth = request.overrides.bandwidth.or(policing(&request.host));
         let network = network(host, request)?;
         let logical_port = logical_port(host, request, mac);
+        // Only VPP's own end has an address that can be chosen: elsewhere the host's key means the container's.
+        let host_mac = request.host.mac.filter(|_| host == EngineKind::Vpp);
+        let receive = Receive {
+            mode: request.host.rx_mode,
+            workers: request.host.rx_workers.clone().unwrap_or_default(),
+        };
         let sandbox = (host == EngineKind::Ovs).then(|| sandbox(request));
         if !kind.is_kernel() {
             let half = userspace::Half { request, owner: &owner, kind, host, container, mac, mtu_bytes };
             let (mut host, container) = half.split(network)?;
-            host.spec = InterfaceSpec { bandwidth, logical_port, sandbox, ..host.spec };
+            host.spec =
+                InterfaceSpec { mac: host_mac, bandwidth, receive, logical_port, sandbox, ..host.spec };
             able::check(&host, &request.host)?;
             return Ok(Self {
                 owner,
@@ -146,14 +159,7 @@ impl Plan {
             });
         }
         let end = ContainerEnd { netns: netns(request)?, name: request.attachment.interface.clone(), mac };
-        let spec = InterfaceSpec {
-            device: kernel_device(kind, end, request, host)?,
-            mac: None,
-            mtu_bytes,
-            bandwidth: None,
-            logical_port: None,
-            sandbox: None,
-        };
+        let spec = InterfaceSpec { mtu_bytes, ..InterfaceSpec::of(kernel_device(kind, end, request, host)?) };
         let container = Part {
             engine: EngineAt { netns: request.netns.clone(), ..EngineAt::HOST_KERNEL },
             spec: spec.clone(),
@@ -161,7 +167,7 @@ impl Plan {
         };
         let engine = EngineAt { kind: host, socket: request.host.socket.clone(), netns: None };
         let (device, pair) = beside(&owner, host, &spec)?;
-        let spec = InterfaceSpec { device, bandwidth, logical_port, sandbox, ..spec };
+        let spec = InterfaceSpec { device, mac: host_mac, bandwidth, receive, logical_port, sandbox, ..spec };
         let part = Part { engine, spec, network };
         able::check(&part, &request.host)?;
         let alone = host == EngineKind::Linux && kind != InterfaceKind::Veth;
@@ -377,7 +383,7 @@ fn network(engine: EngineKind, request: &Request) -> Result<Network, Refusal> {
         bridge.bridge_name.get_or_insert_with(|| "br-int".to_owned());
     }
     match request.host.net_type.unwrap_or(NetType::None) {
-        NetType::Interface => Ok(Network::Routed),
+        NetType::Interface => Ok(Network::Routed { vrf: request.host.vrf.unwrap_or(0) }),
         NetType::Bridge => bridge_of(engine, &bridge).map(Network::Bridge),
         // Every port of OVS is on a bridge.
         NetType::None if engine == EngineKind::Ovs => bridge_of(engine, &bridge).map(Network::Bridge),
@@ -393,7 +399,9 @@ fn bridge_of(engine: EngineKind, conf: &BridgeConf) -> Result<Bridge, Refusal> {
         (None, _, EngineKind::Ovs) => OVS_BRIDGE.to_owned(),
         (None, _, _) => return Err(Refusal::missing(key, "name the bridge to join")),
     };
-    if engine != EngineKind::Vpp && name.parse::<InterfaceName>().is_err() {
+    if engine == EngineKind::Vpp {
+        domain(&name).map_err(|reason| Refusal::of(key, &name, reason))?;
+    } else if name.parse::<InterfaceName>().is_err() {
         return Err(Refusal::of(
             key,
             name,
@@ -401,6 +409,21 @@ fn bridge_of(engine: EngineKind, conf: &BridgeConf) -> Result<Bridge, Refusal> {
         ));
     }
     Ok(Bridge { name, vlan: vlan(conf)? })
+}
+
+/// VPP's bridge domains have numbers of 24 bits, of which 0 is VPP's own (l2_bd.h), and tags of 63 bytes, where a name stands behind
+/// our mark.
+fn domain(name: &str) -> Result<(), String> {
+    let digits = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    if digits {
+        let number = name.parse::<u32>().ok().filter(|number| (1..=MAX_DOMAIN).contains(number));
+        return number.map(drop).ok_or_else(|| format!("a bridge domain's number is 1 to {MAX_DOMAIN}"));
+    }
+    let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
+    if name.is_empty() || name.len() > MAX_DOMAIN_NAME || !plain {
+        return Err(format!("a bridge domain's name has 1 to {MAX_DOMAIN_NAME} bytes, without white space"));
+    }
+    Ok(())
 }
 
 fn vlan(conf: &BridgeConf) -> Result<Vlan, Refusal> {

@@ -78,7 +78,7 @@ pub fn diff(desired: &State, observed: &State) -> Vec<Difference> {
 /// How a network looks from below: what is routed is, like what is joined to nothing, in no layer-2 domain.
 fn seen(network: &Option<Network>) -> Option<Network> {
     match network {
-        Some(Network::Routed) => Some(Network::None),
+        Some(Network::Routed { .. }) => Some(Network::None),
         other => other.clone(),
     }
 }

@@ -101,12 +101,46 @@ pub struct InterfaceSpec {
     /// Rate limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<Bandwidth>,
+    /// How and where the vswitch receives from it.
+    #[serde(default, skip_serializing_if = "Receive::is_default")]
+    pub receive: Receive,
     /// What a network controller knows this interface by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logical_port: Option<LogicalPort>,
     /// Where the other end is, for people and other tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Sandbox>,
+}
+
+/// How a vswitch receives from an interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receive {
+    /// Whether it polls; its own choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RxMode>,
+    /// The worker thread of each queue, from queue 0 on; its own choice when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<u32>,
+}
+
+impl Receive {
+    /// Whether all is left to the vswitch.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How a vswitch learns of packets (VPP's `rx-mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RxMode {
+    /// It looks, all the time.
+    Polling,
+    /// It is told.
+    Interrupt,
+    /// It is told while there is little to receive, and looks while there is much.
+    Adaptive,
 }
 
 /// An interface as a network controller (OVN) knows it.
@@ -132,6 +166,19 @@ pub struct Sandbox {
 }
 
 impl InterfaceSpec {
+    /// That device, with the engine's choice of all that is common to the kinds.
+    pub fn of(device: Device) -> Self {
+        Self {
+            device,
+            mac: None,
+            mtu_bytes: None,
+            bandwidth: None,
+            receive: Receive::default(),
+            logical_port: None,
+            sandbox: None,
+        }
+    }
+
     /// The kind alone.
     pub fn kind(&self) -> InterfaceKind {
         self.device.kind()
@@ -410,7 +457,15 @@ pub enum Network {
     /// A layer-2 domain of the vswitch.
     Bridge(Bridge),
     /// Routed: the host's end carries the gateway's address, and routes to the container's.
-    Routed,
+    Routed {
+        /// The routing table; 0 is the vswitch's own.
+        vrf: u32,
+    },
+}
+
+impl Network {
+    /// Routed in the vswitch's own table.
+    pub const ROUTED: Self = Self::Routed { vrf: 0 };
 }
 
 /// A layer-2 domain.

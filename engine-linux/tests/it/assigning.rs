@@ -22,7 +22,7 @@ fn address(ip: &str, gateway: Option<&str>) -> Address {
 }
 
 async fn addresses(made: &dyn Interface, spec: &InterfaceSpec) -> Vec<String> {
-    let all = made.observe(cx(), spec).await.unwrap().addresses.unwrap();
+    let all = made.observe(cx(), spec, &Network::None).await.unwrap().addresses.unwrap();
     all.iter().map(ToString::to_string).filter(|text| !text.starts_with("fe80")).collect()
 }
 

@@ -33,7 +33,7 @@ fn an_unmarked_pair_of_another_specification_is_no_match() {
         let mut other = world.veth("net1");
         other.mtu_bytes = Some(1300);
         if let Ok(made) = engine.ensure(cx(), &owner, &other, &Network::None).await {
-            assert_eq!(made.observe(cx(), &other).await.unwrap().mtu_bytes, Some(1300));
+            assert_eq!(made.observe(cx(), &other, &Network::None).await.unwrap().mtu_bytes, Some(1300));
         }
     });
 }
@@ -75,7 +75,7 @@ fn a_namespace_that_is_gone_has_nothing() {
     in_world(|world| async move {
         let gone = NetnsRef { inode: world.netns.inode + 1, ..world.netns.clone() };
         let engine = LinuxEngine::in_netns(gone);
-        let hint = Hint { index: None, name: Some("net1".to_owned()) };
+        let hint = Hint::named("net1");
         let found = engine.find(cx(), &owner("c1", "net1").tag, Some(&hint)).await.unwrap();
         assert!(found.is_none());
         assert_eq!(engine.ready(cx()).await.unwrap_err().kind(), ErrorKind::NamespaceGone);

@@ -16,11 +16,11 @@ fn a_routed_interface_is_as_it_was_asked_for() {
         let spec = world.veth("net1");
         let made =
             LinuxEngine::host().ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
-        made.join(cx(), &Network::Routed).await.unwrap();
+        made.join(cx(), &Network::ROUTED).await.unwrap();
         let gateway = Address { ip: "10.1.0.1/32".parse().unwrap(), gateway: None };
         made.assign(cx(), &[gateway], &[]).await.unwrap();
-        let desired = State::desired(&spec, &Network::Routed);
-        assert_eq!(diff(&desired, &made.observe(cx(), &spec).await.unwrap()), []);
+        let desired = State::desired(&spec, &Network::ROUTED);
+        assert_eq!(diff(&desired, &made.observe(cx(), &spec, &Network::None).await.unwrap()), []);
     });
 }
 
@@ -31,7 +31,7 @@ fn having_left_the_bridge_is_noticed() {
         let made =
             LinuxEngine::host().ensure(cx(), &owner("c1", "net1"), &spec, &Network::None).await.unwrap();
         let desired = State::desired(&spec, &bridge("br7"));
-        assert_ne!(diff(&desired, &made.observe(cx(), &spec).await.unwrap()), []);
+        assert_ne!(diff(&desired, &made.observe(cx(), &spec, &Network::None).await.unwrap()), []);
     });
 }
 
@@ -61,7 +61,11 @@ fn the_attributes_of_routes_come_back() {
         made.assign(cx(), &[address("10.1.0.5/32"), address("fd00::5/128")], &routes).await.unwrap();
         for route in routes {
             let desired = State { routes: Some(vec![route.clone()]), ..State::default() };
-            assert_eq!(diff(&desired, &made.observe(cx(), &spec).await.unwrap()), [], "{route:?}");
+            assert_eq!(
+                diff(&desired, &made.observe(cx(), &spec, &Network::None).await.unwrap()),
+                [],
+                "{route:?}"
+            );
         }
     });
 }

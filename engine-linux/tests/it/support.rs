@@ -60,14 +60,7 @@ impl World {
     }
 
     pub(crate) fn spec(&self, device: Device) -> InterfaceSpec {
-        InterfaceSpec {
-            device,
-            mac: None,
-            mtu_bytes: Some(1400),
-            bandwidth: None,
-            logical_port: None,
-            sandbox: None,
-        }
+        InterfaceSpec { mtu_bytes: Some(1400), ..InterfaceSpec::of(device) }
     }
 
     pub(crate) fn engine_inside(&self) -> LinuxEngine {

@@ -30,7 +30,7 @@ fn owner(container: &str) -> Owner {
 }
 
 fn spec(device: Device) -> InterfaceSpec {
-    InterfaceSpec { device, mac: None, mtu_bytes: None, bandwidth: None, logical_port: None, sandbox: None }
+    InterfaceSpec::of(device)
 }
 
 fn vhost_user(mode: SocketMode, socket: &Path) -> InterfaceSpec {

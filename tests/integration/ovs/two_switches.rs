@@ -73,14 +73,8 @@ fn network() -> Network {
 /// Makes the container's half in its Open vSwitch, with its addresses on the bridge.
 fn make(it: &Vswitch, container: &Container, inner: &Ovs) -> Owner {
     let half = ContainerHalf::from_json(&published(it, container)).expect("a half");
-    let mut spec = InterfaceSpec {
-        device: device(it, container, &half.config),
-        mac: half.config.mac,
-        mtu_bytes: None,
-        bandwidth: None,
-        logical_port: None,
-        sandbox: None,
-    };
+    let device = device(it, container, &half.config);
+    let mut spec = InterfaceSpec { mac: half.config.mac, ..InterfaceSpec::of(device) };
     let owner = Owner::new(half.attachment, InstanceId::new(7));
     inside(container, async |cx| {
         let engine = OvsEngine::in_container(Some(inner.db_socket()));
@@ -90,7 +84,7 @@ fn make(it: &Vswitch, container: &Container, inner: &Ovs) -> Owner {
         let made = engine.ensure(cx, &owner, &spec, &network()).await.expect("ensure");
         made.join(cx, &network()).await.expect("join");
         made.assign(cx, &half.allocation.ips, &half.allocation.routes).await.expect("assign");
-        let state = made.observe(cx, &spec).await.expect("observe");
+        let state = made.observe(cx, &spec, &network()).await.expect("observe");
         assert_eq!(state.faults, []);
         assert_eq!(state.network, Some(network()));
         let wanted: Vec<_> = half.allocation.ips.iter().map(|address| address.ip).collect();

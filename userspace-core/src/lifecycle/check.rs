@@ -107,7 +107,7 @@ pub async fn check(
             let place = Place {
                 what: "the container's interface",
                 part,
-                hint: Some(Hint { index: None, name: Some(id.interface.to_string()) }),
+                hint: Some(Hint::named(id.interface.as_str())),
             };
             place.compare(world, cx, &record, desired).await?;
         }
@@ -148,7 +148,7 @@ impl Place<'_> {
             other => other?,
         };
         let interface = found.ok_or(CheckError::Missing(self.what))?;
-        let differences = diff(&desired, &interface.observe(cx, &self.part.spec).await?);
+        let differences = diff(&desired, &interface.observe(cx, &self.part.spec, &self.part.network).await?);
         if differences.is_empty() {
             return Ok(());
         }

@@ -215,7 +215,7 @@ fn without_its_lock(taken: Result<Option<Lock>, EngineError>) -> Result<Option<L
 }
 
 fn named(id: &AttachmentId) -> Hint {
-    Hint { index: None, name: Some(id.interface.to_string()) }
+    Hint::named(id.interface.as_str())
 }
 
 async fn withdraw(world: World<'_>, cx: Cx, places: &Places, target: &Detach<'_>) -> Result<(), EngineError> {

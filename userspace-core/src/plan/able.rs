@@ -1,5 +1,7 @@
 //! What an engine cannot make of what was asked, told by the key that asked for it, with what would work.
 
+mod vpp;
+
 use super::{Part, Refusal};
 use crate::{
     conf::HalfConf,
@@ -8,11 +10,29 @@ use crate::{
 
 /// Refuses what the host's engine cannot make.
 pub(super) fn check(part: &Part, host: &HalfConf) -> Result<(), Refusal> {
+    if part.engine.kind != EngineKind::Vpp {
+        only_vpp(host)?;
+    }
     match part.engine.kind {
         EngineKind::Linux => on_linux(&part.spec, &part.network, host),
         EngineKind::Ovs => on_ovs(&part.spec, &part.network, host),
-        EngineKind::Vpp | EngineKind::Dpdk => Ok(()),
+        EngineKind::Vpp => vpp::check(&part.spec, &part.network, host),
+        EngineKind::Dpdk => Ok(()),
     }
+}
+
+fn only_vpp(host: &HalfConf) -> Result<(), Refusal> {
+    let reason = "is a feature of engine \"vpp\"";
+    if let Some(vrf) = host.vrf {
+        return Err(Refusal::of("host.vrf", vrf, reason));
+    }
+    if let Some(mode) = host.rx_mode {
+        return Err(Refusal::of("host.rxMode", format!("{mode:?}").to_lowercase(), reason));
+    }
+    if let Some(workers) = &host.rx_workers {
+        return Err(Refusal::of("host.rxWorkers", format!("{workers:?}"), reason));
+    }
+    Ok(())
 }
 
 /// Why a memif's `inject-punt` is refused.
@@ -27,7 +47,7 @@ pub(super) fn refuse_mode(key: &str, mode: MemifMode) -> Result<(), Refusal> {
 }
 
 fn on_ovs(spec: &InterfaceSpec, network: &Network, host: &HalfConf) -> Result<(), Refusal> {
-    if *network == Network::Routed {
+    if matches!(network, Network::Routed { .. }) {
         let reason = "ovs-dpdk takes \"bridge\", or \"none\" for a port on br0";
         return Err(Refusal::of("host.netType", "interface", reason));
     }

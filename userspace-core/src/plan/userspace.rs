@@ -52,14 +52,7 @@ impl Half<'_> {
         config.socket = None;
         let host = Part {
             engine: EngineAt { kind: self.host, socket: request.host.socket.clone(), netns: None },
-            spec: InterfaceSpec {
-                device,
-                mac: request.host.mac.filter(|_| self.host == EngineKind::Vpp),
-                mtu_bytes: self.mtu_bytes,
-                bandwidth: None,
-                logical_port: None,
-                sandbox: None,
-            },
+            spec: InterfaceSpec { mtu_bytes: self.mtu_bytes, ..InterfaceSpec::of(device) },
             network,
         };
         let netns = request.netns.clone();

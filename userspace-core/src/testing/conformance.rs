@@ -50,7 +50,7 @@ async fn supported(cx: Cx, subject: &Subject<'_>) {
 async fn absent(cx: Cx, subject: &Subject<'_>) {
     let tag = &subject.owner.tag;
     assert!(find(cx, subject, &subject.owner, None).await.is_none(), "{tag} exists before it was made");
-    let wrong = Hint { index: Some(1), name: Some("lo".to_owned()) };
+    let wrong = Hint { index: Some(1), ..Hint::named("lo") };
     let found = find(cx, subject, &subject.owner, Some(&wrong)).await;
     assert!(found.is_none(), "a hint was trusted");
 }
@@ -83,7 +83,7 @@ async fn joined(cx: Cx, subject: &Subject<'_>, made: &dyn Interface) {
     made.join(cx, &subject.network).await.expect("the first join");
     made.join(cx, &subject.network).await.expect("the second join");
     let desired = State::desired(&subject.spec, &subject.network);
-    let observed = made.observe(cx, &subject.spec).await.expect("observe");
+    let observed = made.observe(cx, &subject.spec, &subject.network).await.expect("observe");
     assert_eq!(diff(&desired, &observed), [], "after the join");
 }
 
@@ -91,7 +91,7 @@ async fn assigned(cx: Cx, subject: &Subject<'_>, made: &dyn Interface) {
     let all = &subject.addresses;
     for wanted in [all.as_slice(), all, &all[..all.len().min(1)], &[]] {
         made.assign(cx, wanted, &[]).await.expect("assign");
-        let observed = made.observe(cx, &subject.spec).await.expect("observe");
+        let observed = made.observe(cx, &subject.spec, &subject.network).await.expect("observe");
         let observed = observed.addresses.unwrap_or_default();
         for address in all {
             let is = observed.contains(&address.ip);

@@ -279,10 +279,15 @@ impl FakeInterface {
 #[async_trait]
 impl Interface for FakeInterface {
     fn hint(&self) -> Hint {
-        Hint { index: None, name: Some(self.name.clone()) }
+        Hint::named(self.name.clone())
     }
 
-    async fn observe(&self, _cx: Cx, _spec: &InterfaceSpec) -> Result<State, EngineError> {
+    async fn observe(
+        &self,
+        _cx: Cx,
+        _spec: &InterfaceSpec,
+        _network: &Network,
+    ) -> Result<State, EngineError> {
         let model = self.fake.lock();
         let key = (self.at.clone(), self.name.clone());
         let port = model
@@ -291,7 +296,7 @@ impl Interface for FakeInterface {
             .get(&key)
             .ok_or_else(|| EngineError::new(ErrorKind::Protocol, format!("observe {:?}", self.name)))?;
         let mut state = State::desired(&port.spec, &port.network);
-        if state.network == Some(Network::Routed) {
+        if matches!(state.network, Some(Network::Routed { .. })) {
             state.network = Some(Network::None);
         }
         state.mac = port.spec.container_end().map(|end| end.mac).or(port.spec.mac);

@@ -1,0 +1,104 @@
+//! What a VPP can make, from the messages that it knows.
+
+use userspace_core::{
+    engine::{EngineError, EngineInfo, ErrorKind},
+    spec::{Device, InterfaceKind, InterfaceSpec, MemifMode, Network, SocketMode},
+};
+use vpp_api_client::{
+    Client, Error, Message,
+    messages::{
+        af_packet::AfPacketCreateV3,
+        memif::{MemifCreate, MemifCreateV2},
+        policer::PolicerAddDel,
+        tapv2::TapCreateV3,
+        vhost_user::CreateVhostUserIfV2,
+    },
+};
+
+use crate::place::Side;
+
+/// DMA came with the second form of the request.
+const DMA: &str = "memif with DMA";
+const POLICER: &str = "policer";
+
+/// The features of that VPP: the kinds that it makes, and `no KIND: REASON` for those that it does not.
+pub(crate) fn of(vpp: &Client) -> Vec<String> {
+    let mut features = Vec::new();
+    note(&mut features, &InterfaceKind::Memif.to_string(), either(vpp));
+    note(&mut features, &InterfaceKind::VhostUser.to_string(), has::<CreateVhostUserIfV2>(vpp));
+    note(&mut features, &InterfaceKind::Netdev.to_string(), has::<AfPacketCreateV3>(vpp));
+    note(&mut features, &InterfaceKind::Tap.to_string(), has::<TapCreateV3>(vpp));
+    note(&mut features, POLICER, has::<PolicerAddDel>(vpp));
+    note(&mut features, DMA, has::<MemifCreateV2>(vpp));
+    features
+}
+
+fn has<M: Message>(vpp: &Client) -> Result<(), Error> {
+    vpp.table().id::<M>().map(drop)
+}
+
+fn either(vpp: &Client) -> Result<(), Error> {
+    has::<MemifCreateV2>(vpp).or_else(|_| has::<MemifCreate>(vpp))
+}
+
+fn note(features: &mut Vec<String>, name: &str, found: Result<(), Error>) {
+    features.push(match found {
+        Ok(()) => name.to_owned(),
+        Err(error) => format!("no {name}: {error}"),
+    });
+}
+
+/// Refuses what this VPP, or any, cannot make.
+pub(crate) fn check(
+    side: Side,
+    info: &EngineInfo,
+    spec: &InterfaceSpec,
+    network: &Network,
+) -> Result<(), EngineError> {
+    let kind = spec.kind();
+    if !matches!(
+        kind,
+        InterfaceKind::Memif | InterfaceKind::VhostUser | InterfaceKind::Netdev | InterfaceKind::Tap
+    ) {
+        return unsupported(format!("make a {kind} on VPP (\"linux\" makes one)"));
+    }
+    need(info, &kind.to_string(), &format!("make a {kind}"))?;
+    if spec.bandwidth.is_some() {
+        need(info, POLICER, "limit the bandwidth")?;
+    }
+    match (&spec.device, network) {
+        (Device::Memif(memif), _) if memif.mode == MemifMode::InjectPunt => {
+            unsupported("make a memif of mode inject-punt (VPP crashes on it; \"ethernet\" and \"ip\" work)")
+        }
+        (Device::Memif(memif), Network::Bridge(_)) if memif.mode == MemifMode::Ip => {
+            unsupported("join a memif of mode ip to a bridge domain (\"ethernet\" can)")
+        }
+        (Device::Memif(memif), _) if memif.dma => need(info, DMA, "use DMA"),
+        (Device::VhostUser(vhost), _) if side == Side::Container && vhost.mode == SocketMode::Client => {
+            unsupported("make the device's end of a vhost-user port on VPP (it makes the vswitch's end only)")
+        }
+        // Their queues come with the peer: until then VPP knows none.
+        (Device::Memif(_) | Device::VhostUser(_), _) if !spec.receive.workers.is_empty() => {
+            unsupported(format!("place the receive queues of a {kind} (rxWorkers is for tap and veth)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn need(info: &EngineInfo, feature: &str, doing: &str) -> Result<(), EngineError> {
+    if info.has(feature) {
+        return Ok(());
+    }
+    let missing = format!("no {feature}: ");
+    let reason = info.features.iter().find_map(|known| known.strip_prefix(&missing));
+    let doing = format!("{doing} on VPP {}", info.version);
+    let error = EngineError::new(ErrorKind::Unsupported, doing);
+    Err(match reason {
+        Some(reason) => error.because(reason.to_owned()),
+        None => error,
+    })
+}
+
+fn unsupported(doing: impl Into<String>) -> Result<(), EngineError> {
+    Err(EngineError::new(ErrorKind::Unsupported, doing))
+}

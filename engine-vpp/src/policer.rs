@@ -1,0 +1,134 @@
+//! Rate limits: a policer for each direction, named after its owner.
+
+use userspace_core::{
+    engine::{EngineError, ErrorKind},
+    owner::OwnerTag,
+    spec::{Bandwidth, Rate},
+};
+use vpp_api_client::{
+    Client,
+    messages::policer::{PolicerAddDel, PolicerDetails, PolicerDump, PolicerInput, PolicerOutput},
+    types::{PolicerType, QosAction, QosActionType, RateType, RoundType, SwIfIndex},
+};
+
+use crate::{access::ask, error, names};
+
+/// What VPP receives from the interface.
+const INPUT: char = 'i';
+/// What VPP sends to it.
+const OUTPUT: char = 'o';
+
+/// The least burst: ten frames of Ethernet's usual size. A smaller one would let nothing through.
+const LEAST_BURST_BYTES: u64 = 10 * 1518;
+
+/// Limits the interface. What the container sends is what VPP receives.
+pub(crate) async fn make(
+    vpp: &Client,
+    tag: &OwnerTag,
+    bandwidth: Bandwidth,
+    index: SwIfIndex,
+) -> Result<(), EngineError> {
+    if let Some(rate) = bandwidth.egress {
+        let policer = policer(tag, INPUT, rate)?;
+        ask(vpp, "make a policer of what the container sends", &policer).await?;
+        let apply = PolicerInput { name: policer.name, sw_if_index: index, apply: true };
+        ask(vpp, "police what the container sends", &apply).await?;
+    }
+    if let Some(rate) = bandwidth.ingress {
+        let policer = policer(tag, OUTPUT, rate)?;
+        ask(vpp, "make a policer of what the container receives", &policer).await?;
+        let apply = PolicerOutput { name: policer.name, sw_if_index: index, apply: true };
+        ask(vpp, "police what the container receives", &apply).await?;
+    }
+    Ok(())
+}
+
+fn policer(tag: &OwnerTag, direction: char, rate: Rate) -> Result<PolicerAddDel, EngineError> {
+    let kilobits = (rate.bits_per_second / 1000).max(1);
+    let cir = u32::try_from(kilobits).map_err(|_| {
+        let doing = format!("limit the bandwidth to {} bit/s", rate.bits_per_second);
+        EngineError::new(ErrorKind::Invalid, format!("{doing} (VPP takes at most {} kbit/s)", u32::MAX))
+    })?;
+    let burst = match rate.burst_bits {
+        0 => rate.bits_per_second / 8 / 10,
+        bits => bits / 8,
+    };
+    let action = |kind| QosAction { kind, dscp: 0 };
+    Ok(PolicerAddDel {
+        is_add: true,
+        name: names::text(&names::policer(tag, direction)),
+        cir,
+        cb: burst.max(LEAST_BURST_BYTES),
+        rate_type: RateType::KBPS,
+        round_type: RoundType::CLOSEST,
+        kind: PolicerType::ONE_RATE_TWO_COLOUR,
+        conform_action: action(QosActionType::TRANSMIT),
+        exceed_action: action(QosActionType::DROP),
+        violate_action: action(QosActionType::DROP),
+        ..PolicerAddDel::default()
+    })
+}
+
+/// What is policed, for a comparison: kilobits a second and bytes, of what the container sends and receives.
+pub(crate) async fn observe(vpp: &Client, tag: &OwnerTag) -> Result<[Option<(u32, u64)>; 2], EngineError> {
+    let [input, output] = look(vpp, tag).await?;
+    let limits = |found: Option<PolicerDetails>| found.map(|found| (found.cir, found.cb));
+    Ok([limits(input), limits(output)])
+}
+
+/// What should be policed, in the same form.
+pub(crate) fn wanted(tag: &OwnerTag, bandwidth: Bandwidth) -> Result<[Option<(u32, u64)>; 2], EngineError> {
+    let limits = |rate: Option<Rate>| -> Result<_, EngineError> {
+        let policer = rate.map(|rate| policer(tag, INPUT, rate)).transpose()?;
+        Ok(policer.map(|policer| (policer.cir, policer.cb)))
+    };
+    Ok([limits(bandwidth.egress)?, limits(bandwidth.ingress)?])
+}
+
+/// Whether there is a policer of the owner's.
+pub(crate) async fn is_left(vpp: &Client, tag: &OwnerTag) -> Result<bool, EngineError> {
+    Ok(look(vpp, tag).await?.iter().any(Option::is_some))
+}
+
+async fn look(vpp: &Client, tag: &OwnerTag) -> Result<[Option<PolicerDetails>; 2], EngineError> {
+    if !vpp.knows::<PolicerDump>() {
+        return Ok([None, None]);
+    }
+    let dump = |direction| {
+        let match_name = names::text(&names::policer(tag, direction));
+        vpp.dump(&PolicerDump { match_name_valid: true, match_name })
+    };
+    let (input, output) = (dump(INPUT), dump(OUTPUT));
+    let doing = || error::doing("look up the policers of an interface");
+    let input = input.await.map_err(doing())?.into_iter().next();
+    let output = output.await.map_err(doing())?.into_iter().next();
+    Ok([input, output])
+}
+
+/// Removes the owner's policers, from the interface first, if it is there.
+pub(crate) async fn remove(
+    vpp: &Client,
+    tag: &OwnerTag,
+    index: Option<SwIfIndex>,
+) -> Result<(), EngineError> {
+    let [input, output] = look(vpp, tag).await?;
+    for (found, direction) in [(input, INPUT), (output, OUTPUT)] {
+        let Some(found) = found else { continue };
+        let name = found.name;
+        if let Some(sw_if_index) = index {
+            let off = match direction {
+                INPUT => vpp.request(&PolicerInput { name, sw_if_index, apply: false }).await.map(drop),
+                _ => vpp.request(&PolicerOutput { name, sw_if_index, apply: false }).await.map(drop),
+            };
+            // One that was made and never applied is refused.
+            if let Err(error) = off
+                && error.retval().is_none()
+            {
+                return Err(error::doing("take a policer off an interface")(error));
+            }
+        }
+        let gone = PolicerAddDel { is_add: false, name, ..PolicerAddDel::default() };
+        ask(vpp, "remove a policer", &gone).await?;
+    }
+    Ok(())
+}
