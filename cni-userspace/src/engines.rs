@@ -15,6 +15,8 @@ use userspace_core::{
 
 /// The engines of this build, by the names of the configuration.
 pub(crate) const BUILT_IN: &[&str] = &[
+    #[cfg(feature = "vpp")]
+    "vpp",
     #[cfg(feature = "linux")]
     "linux",
     #[cfg(feature = "ovs")]
@@ -53,7 +55,11 @@ impl BuiltIn {
             EngineKind::Ovs => Ok(Arc::new(engine_ovs::OvsEngine::host(at.socket.clone()))),
             #[cfg(not(feature = "ovs"))]
             EngineKind::Ovs => not_built_in(at.kind),
-            EngineKind::Vpp | EngineKind::Dpdk => not_built_in(at.kind),
+            #[cfg(feature = "vpp")]
+            EngineKind::Vpp => Ok(Arc::new(engine_vpp::VppEngine::host(at.socket.clone()))),
+            #[cfg(not(feature = "vpp"))]
+            EngineKind::Vpp => not_built_in(at.kind),
+            EngineKind::Dpdk => not_built_in(at.kind),
         }
     }
 }
