@@ -54,3 +54,4 @@ mod status;
 mod steps;
 mod tap;
 mod version;
+mod vpp;

@@ -79,7 +79,9 @@ mod tests {
     #[test]
     fn the_halves_of_a_go_plugin_are_devices() {
         let memif = half(r#"{"iftype":"memif","memif":{"role":"slave","mode":"ip","socketfile":"a.sock"}}"#);
-        let Device::Memif(memif) = memif.spec(Path::new("/shared")).unwrap().device else { panic!("a memif") };
+        let Device::Memif(memif) = memif.spec(Path::new("/shared")).unwrap().device else {
+            panic!("a memif")
+        };
         assert_eq!((memif.role, memif.mode), (MemifRole::Slave, MemifMode::Ip));
         assert_eq!(memif.socket, Path::new("/shared/a.sock"));
         assert_eq!((memif.rx_queues, memif.ring_size, memif.buffer_bytes), (1, 1024, 2048));
