@@ -13,4 +13,6 @@ macro_rules! on_both {
 }
 
 mod conformance;
+mod inner;
 mod support;
+mod traffic;
