@@ -197,7 +197,7 @@ impl Work<'_> {
         fault::point("after second record")?;
         let allocation = record.allocation.clone().unwrap_or_default();
         self.assign(&record.plan, &allocation, host, container).await?;
-        self.publish(&record.plan, &allocation).await?;
+        publish(self.world, self.cx, &record.plan, &allocation).await?;
         Ok(outcome(record, allocation))
     }
 
@@ -249,15 +249,20 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
 
-    async fn publish(&self, plan: &Plan, allocation: &Allocation) -> Result<(), EngineError> {
-        let Container::Published(published) = &plan.container else {
-            return Ok(());
-        };
-        let half = half(plan, published, allocation);
-        let store = self.world.stores.open(&published.shared.dir);
-        store.publish(self.cx, &half).await
-    }
+/// Hands the container its half, when that is published.
+pub(super) async fn publish(
+    world: World<'_>,
+    cx: Cx,
+    plan: &Plan,
+    allocation: &Allocation,
+) -> Result<(), EngineError> {
+    let Container::Published(published) = &plan.container else {
+        return Ok(());
+    };
+    let half = half(plan, published, allocation);
+    world.stores.open(&published.shared.dir).publish(cx, &half).await
 }
 
 /// The document for the container.
