@@ -336,13 +336,12 @@ impl Interface for FakeInterface {
         }
         state.mac = port.spec.container_end().map(|end| end.mac).or(port.spec.mac);
         state.addresses = Some(port.addresses.iter().map(|a| a.ip).collect());
-        state.routes = Some(match &self.routes {
-            Some(known) if self.keeps_routes_apart() => {
-                let is_kept = |route: &&Route| model.world.routes.contains(&self.kept(route));
-                known.iter().filter(is_kept).cloned().collect()
-            }
-            _ => port.routes.clone(),
-        });
+        let is_kept = |route: &&Route| model.world.routes.contains(&self.kept(route));
+        state.routes = if self.keeps_routes_apart() {
+            self.routes.as_ref().map(|known| known.iter().filter(is_kept).cloned().collect())
+        } else {
+            Some(port.routes.clone())
+        };
         Ok(state)
     }
 
@@ -359,10 +358,10 @@ impl Interface for FakeInterface {
     async fn assign(&self, _cx: Cx, addresses: &[Address], routes: &[Route]) -> Result<(), EngineError> {
         self.change(|port| port.addresses = addresses.to_vec())?;
         if self.keeps_routes_apart() {
-            self.fake.effect(|world| {
+            return self.fake.effect(|world| {
                 world.routes.extend(routes.iter().map(|route| self.kept(route)));
                 Ok(())
-            })?;
+            });
         }
         self.change(|port| port.routes = routes.to_vec())
     }
