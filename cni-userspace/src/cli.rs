@@ -1,12 +1,12 @@
 //! The command line of a person: without `CNI_COMMAND`, the plugin tells what it is.
 
-use std::ffi::OsString;
+use std::{collections::BTreeMap, ffi::OsString};
 
-use crate::{Answer, engines, version};
+use crate::{Answer, commands, engines, version};
 
 const ABOUT: &str = concat!("userspace ", env!("CARGO_PKG_VERSION"), ", a CNI plugin");
 
-pub(crate) fn run(args: &[OsString]) -> Answer {
+pub(crate) fn run(args: &[OsString], env: &BTreeMap<String, String>) -> Answer {
     let first = args.first().map(|arg| arg.to_string_lossy());
     match first.as_deref() {
         None => {
@@ -17,9 +17,11 @@ pub(crate) fn run(args: &[OsString]) -> Answer {
             Answer::ok(format!("{ABOUT} (engines: {})\n", engines::BUILT_IN.join(", ")).into_bytes())
         }
         Some("--help" | "-h" | "help") => Answer::ok(help().into_bytes()),
+        Some("repair") => commands::repair::run(&args[1..]),
+        Some("gc") => commands::gc::run(&args[1..], env),
         Some(other) => {
             eprintln!("userspace: unknown argument {other:?}; try --help");
-            Answer::default()
+            Answer { status: 2, ..Answer::default() }
         }
     }
 }
@@ -32,7 +34,11 @@ A container runtime runs it with CNI_COMMAND and other CNI_ variables set and a 
 Standard output gets the result or an error object; logs go to standard error and to `logFile`.
 
 Usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION userspace < network.conf
-       userspace --help | --version
+       userspace repair [--watch] [options]
+                         make again what a vswitch has lost of the attachments that are recorded here
+       userspace gc [--dry-run] [options]
+                         detach the recorded attachments whose container is gone
+       userspace repair --help | gc --help | --help | --version
 
 Engines in this build: {}
 CNI versions: {}

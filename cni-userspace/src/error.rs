@@ -63,7 +63,7 @@ impl CniError {
             Object { cni_version: version.as_str(), code: self.code, msg: &self.msg, details: &self.details };
         let mut stdout = serde_json::to_vec_pretty(&object).unwrap_or_default();
         stdout.push(b'\n');
-        Answer { stdout, succeeded: false }
+        Answer { stdout, status: 1 }
     }
 
     /// An engine's, a store's or an IPAM's failure during `command`. The code that an IPAM plugin gave is kept.

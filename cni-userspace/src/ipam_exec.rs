@@ -40,6 +40,8 @@ pub(crate) struct ExecIpam {
     kind: String,
     path: Result<PathBuf, String>,
     config: Vec<u8>,
+    /// `CNI_PATH` for the plugin, where no runtime has set it.
+    cni_path: Option<String>,
 }
 
 impl ExecIpam {
@@ -49,6 +51,7 @@ impl ExecIpam {
             kind: kind.to_owned(),
             path: find(kind, env.get("CNI_PATH").map(String::as_str).unwrap_or_default()),
             config: config.to_vec(),
+            cni_path: None,
         }
     }
 
@@ -56,6 +59,14 @@ impl ExecIpam {
     pub(crate) fn of_config(config: &Value, env: &BTreeMap<String, String>) -> Option<Self> {
         let kind = config.get("ipam")?.get("type")?.as_str().filter(|kind| !kind.is_empty())?;
         Some(Self::new(kind, env, config.to_string().as_bytes()))
+    }
+
+    /// The plugin that the configuration `config` of a record names, if it does, for a call that is no runtime's: it is looked for in
+    /// `cni_path`, and told so.
+    pub(crate) fn of_record(config: &Value, cni_path: &str) -> Option<Self> {
+        let env = BTreeMap::from([("CNI_PATH".to_owned(), cni_path.to_owned())]);
+        let found = Self::of_config(config, &env)?;
+        Some(Self { cni_path: Some(cni_path.to_owned()), ..found })
     }
 
     fn executable(&self) -> Result<&Path, EngineError> {
@@ -90,6 +101,9 @@ impl ExecIpam {
             .stderr(Stdio::inherit())
             .process_group(0)
             .kill_on_drop(true);
+        if let Some(path) = &self.cni_path {
+            process.env("CNI_PATH", path);
+        }
         // GC detaches others than the one that the environment names.
         if let Some(id) = id {
             process.env("CNI_CONTAINERID", id.container.as_str()).env("CNI_IFNAME", id.interface.as_str());

@@ -6,6 +6,7 @@
 mod args;
 mod cli;
 mod command;
+mod commands;
 mod engines;
 mod error;
 mod ipam_exec;
@@ -45,15 +46,15 @@ impl Io {
 /// What goes outside.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// All of standard output: one JSON object, the text of `--help`, or nothing.
+    /// All of standard output: one JSON object, the text of `--help`, or nothing. A person's commands have told their lines by then.
     pub stdout: Vec<u8>,
-    /// Whether the exit status is 0.
-    pub succeeded: bool,
+    /// The exit status: 0 for success, 1 for a failure, 2 for a command line that cannot be.
+    pub status: u8,
 }
 
 impl Answer {
     fn ok(stdout: Vec<u8>) -> Self {
-        Self { stdout, succeeded: true }
+        Self { stdout, status: 0 }
     }
 }
 
@@ -61,16 +62,23 @@ impl Answer {
 pub fn run(mut io: Io) -> Answer {
     let command = match request::command(&io.env) {
         Ok(Some(command)) => command,
-        Ok(None) => return cli::run(&io.args),
+        Ok(None) => {
+            share_what_is_made();
+            return cli::run(&io.args, &io.env);
+        }
         Err(error) => return error.answer(version::LATEST),
     };
-    // What is made is for others to use; a runtime's umask is for its own files.
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+    share_what_is_made();
     arm_failpoints(&io.env);
     match verbs::run(command, &mut io) {
         Ok(stdout) => Answer::ok(stdout),
         Err((version, error)) => error.answer(version),
     }
+}
+
+/// What is made is for others to use; a caller's umask is for its own files.
+fn share_what_is_made() {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
 }
 
 #[cfg(not(feature = "failpoints"))]

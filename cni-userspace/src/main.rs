@@ -11,8 +11,8 @@ fn main() -> ExitCode {
     let answer = run(Io::from_process());
     // A closed pipe loses the answer: the runtime then sees empty output, and no panic.
     let written = stdout().write_all(&answer.stdout);
-    match (answer.succeeded, written) {
-        (true, Ok(())) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    match (answer.status, written) {
+        (0, Err(_)) => ExitCode::FAILURE,
+        (status, _) => ExitCode::from(status),
     }
 }

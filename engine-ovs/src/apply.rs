@@ -127,6 +127,26 @@ pub(crate) async fn carried_out(cx: Cx, place: &Place, reply: &Reply, step: Step
     }
 }
 
+/// Waits until ovs-vswitchd has carried out all that the database says by now. One that has just started leaves its predecessor's `ofport`
+/// and `cur_cfg` there until it has looked at everything: only a new number tells.
+pub(crate) async fn settled(cx: Cx, place: &Place) -> Result<(), EngineError> {
+    let doing = "wait until ovs-vswitchd has carried out what the database says";
+    let mut transaction = Transaction::new();
+    let step = number(&mut transaction);
+    let reply = place.transact(cx, doing, &transaction).await?;
+    let Some(row) = reply.row(step).map_err(error::doing(doing))? else {
+        return Ok(());
+    };
+    let wanted = row.integer("next_cfg").map_err(error::doing(doing))?;
+    while !reached(cx.at_most(BETWEEN_PROBES), place, doing, wanted).await.or_else(|error| {
+        let is_early = error.kind() == ErrorKind::TimedOut && !cx.remaining().is_zero();
+        if is_early { Ok(false) } else { Err(error) }
+    })? {
+        place.require_vswitchd()?;
+    }
+    Ok(())
+}
+
 /// Whether the configuration `wanted` is in force; if not, waits for the next that is.
 async fn reached(cx: Cx, place: &Place, doing: &str, wanted: i64) -> Result<bool, EngineError> {
     let mut look = Transaction::new();

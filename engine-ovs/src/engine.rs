@@ -15,7 +15,7 @@ use userspace_core::{
 };
 
 use crate::{
-    bridge,
+    apply, bridge,
     columns::Wanted,
     device, error,
     interface::OvsInterface,
@@ -69,8 +69,11 @@ impl Engine for OvsEngine {
         let doing = "ask the Open vSwitch what it has";
         let mut look = Transaction::new();
         let step = look.select("Open_vSwitch", &[], &INFO);
+        // Before it is asked: should another take its place meanwhile, that one counts as gone.
+        let (client, life) = (self.place.client(cx).await?, self.place.life());
         let reply = self.place.transact(cx, doing, &look).await?;
         self.place.require_vswitchd()?;
+        self.place.note_answer(client, life).await;
         let row = reply.row(step).map_err(error::doing(doing))?;
         let row = row.ok_or_else(|| {
             EngineError::new(ErrorKind::Degraded, format!("{doing} (its database is not initialised)"))
@@ -150,6 +153,14 @@ impl Engine for OvsEngine {
             Network::Bridge(wanted) => bridge::prune(cx, &self.place, owner, &wanted.name).await,
             Network::None | Network::Routed { .. } => Ok(()),
         }
+    }
+
+    async fn settled(&self, cx: Cx) -> Result<(), EngineError> {
+        apply::settled(cx, &self.place).await
+    }
+
+    async fn until_gone(&self) {
+        self.place.until_gone().await;
     }
 
     async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError> {

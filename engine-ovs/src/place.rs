@@ -1,8 +1,11 @@
 //! Which Open vSwitch, and the connection to its database.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use userspace_core::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
@@ -11,7 +14,7 @@ use userspace_core::{
 use crate::{
     error,
     ovsdb::{Client, Error, Reply, Transaction},
-    vswitchd,
+    vswitchd::{self, Life},
 };
 
 /// Where Debian's, Red Hat's and most other packages have the database's socket.
@@ -32,13 +35,19 @@ pub(crate) struct Place {
     pub(crate) address: PathBuf,
     pub(crate) side: Side,
     client: Mutex<Option<Client>>,
+    /// What answered last: the connection, and the ovs-vswitchd beside it.
+    answered: Mutex<Option<(Client, Option<Life>)>>,
 }
+
+/// How often to look whether ovs-vswitchd is alive: nobody tells of its end, the database least of all (see [`vswitchd`]). It is little
+/// beside what a start of it takes.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 impl Place {
     /// That Open vSwitch; nothing is connected yet.
     pub(crate) fn new(address: Option<PathBuf>, side: Side) -> Self {
         let address = address.unwrap_or_else(|| PathBuf::from(DEFAULT));
-        Self { address, side, client: Mutex::new(None) }
+        Self { address, side, client: Mutex::new(None), answered: Mutex::new(None) }
     }
 
     /// The connection, made if need be.
@@ -54,6 +63,29 @@ impl Place {
             Ok::<_, EngineError>(client)
         };
         cx.bound(doing, connect).await
+    }
+
+    /// Remembers who is there now, for [`Self::until_gone`].
+    pub(crate) async fn note_answer(&self, client: Client, life: Option<Life>) {
+        *self.answered.lock().await = Some((client, life));
+    }
+
+    /// The signs of the ovs-vswitchd that is there now, where it has its files beside the database's.
+    pub(crate) fn life(&self) -> Option<Life> {
+        self.run_dir().map(vswitchd::life)
+    }
+
+    /// Returns when one of those that [`Self::note_answer`] told of has gone: the database may come back empty, and an ovs-vswitchd
+    /// without what it had.
+    pub(crate) async fn until_gone(&self) {
+        let Some((client, life)) = self.answered.lock().await.clone() else {
+            return;
+        };
+        while timeout(BETWEEN_LOOKS, client.closed()).await.is_err() {
+            if self.life() != life || self.require_vswitchd().is_err() {
+                return;
+            }
+        }
     }
 
     /// Carries a transaction out.

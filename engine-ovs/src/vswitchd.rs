@@ -6,8 +6,9 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::net::UnixStream,
+    os::unix::{fs::MetadataExt, net::UnixStream},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use nix::{
@@ -28,6 +29,24 @@ pub(crate) fn is_alive(run_dir: &Path) -> Option<bool> {
     // One that was stopped takes its files along. Where its sibling's are, its own would be.
     let is_usual = run_dir.join("ovsdb-server.pid").exists() || !files(run_dir, "ovsdb-server").is_empty();
     (locked.is_some() || !controls.is_empty() || is_usual).then_some(false)
+}
+
+/// What tells one ovs-vswitchd from the next in the same directory: each makes a pid file and a control socket of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Life(Vec<(PathBuf, u64, SystemTime)>);
+
+/// The signs of the ovs-vswitchd that has its files in `run_dir`.
+pub(crate) fn life(run_dir: &Path) -> Life {
+    let mut paths = files(run_dir, "ovs-vswitchd");
+    paths.push(run_dir.join("ovs-vswitchd.pid"));
+    paths.sort();
+    // An inode's number can be used again at once; the time cannot.
+    let sign = |path: PathBuf| {
+        let found = fs::symlink_metadata(&path).ok()?;
+        let time = found.modified().ok()?;
+        Some((path, found.ino(), time))
+    };
+    Life(paths.into_iter().filter_map(sign).collect())
 }
 
 /// Whether somebody has locked the file (fcntl(2): record locks); `None` when there is none.
@@ -75,6 +94,19 @@ mod tests {
         drop(listener);
         fs::write(dir.path().join("ovs-vswitchd.pid"), "8").unwrap();
         assert_eq!(is_alive(dir.path()), Some(false), "it was killed");
+    }
+
+    #[test]
+    fn another_life_has_other_signs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ovs-vswitchd.pid");
+        fs::write(&path, "8").unwrap();
+        let first = life(dir.path());
+        assert_eq!(life(dir.path()), first);
+        let draft = dir.path().join("draft");
+        fs::write(&draft, "8").unwrap();
+        fs::rename(&draft, &path).unwrap();
+        assert_ne!(life(dir.path()), first);
     }
 
     #[test]

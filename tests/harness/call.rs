@@ -2,17 +2,22 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use crate::{
     binary,
     host::{Container, Host},
-    wait::{Finished, run},
+    wait::{Finished, run, until},
 };
 
 /// Longer than the plugin's own default deadline.
@@ -39,6 +44,28 @@ impl Host {
         call.env("CNI_COMMAND", command)
             .env("CNI_PATH", &self.cni_path())
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    }
+
+    /// Runs the binary in the host's namespace as a person does: no runtime's variables, words on the command line, and this host's state
+    /// directory.
+    pub fn command(&self, words: &str) -> Finished {
+        let mut command = self.command_line(words);
+        self.netns().inside(|| run(&mut command, b"", LIMIT))
+    }
+
+    /// The same as a service, whose standard output goes to `log`.
+    pub fn service(&self, words: &str, log: &Path) -> Service {
+        let log = File::create(log).expect("make a file");
+        let mut command = self.command_line(words);
+        command.stdin(Stdio::null()).stdout(log);
+        Service(self.netns().inside(|| command.spawn()).expect("start the service"))
+    }
+
+    fn command_line(&self, words: &str) -> Command {
+        let mut command = Command::new(binary::plugin());
+        command.args(words.split_whitespace()).arg("--state-dir").arg(self.state_dir());
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command
     }
 
     /// ADD of `eth0`, which must succeed; its result.
@@ -124,6 +151,32 @@ impl Call<'_> {
         command.env_clear().envs(&self.env);
         let finished = self.host.netns().inside(|| run(&mut command, &self.stdin, LIMIT));
         Output { command: self.env.get("CNI_COMMAND").cloned().unwrap_or_default(), finished }
+    }
+}
+
+/// A process that stays; killed when dropped.
+#[derive(Debug)]
+pub struct Service(Child);
+
+impl Service {
+    /// Sends it SIGTERM, and waits: its exit status, none when the signal killed it.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let pid = i32::try_from(self.0.id()).expect("a process id");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("send SIGTERM");
+        let mut code = None;
+        until("the service ends", LIMIT, || {
+            let ended = self.0.try_wait().expect("wait for a child");
+            code = ended.and_then(|status| status.code());
+            ended.is_some()
+        });
+        code
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

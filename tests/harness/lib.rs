@@ -23,7 +23,7 @@ mod world;
 
 pub use self::{
     binary::{plugin, plugin_with_failpoints, root},
-    call::{Call, Output},
+    call::{Call, Output, Service},
     config::{merged, with},
     host::{Container, Host},
     hugepages::Hugepages,

@@ -92,13 +92,25 @@ impl Ovs {
             _hugepages: hugepages,
             _place: place,
         };
-        let database = made.path("conf.db").display().to_string();
-        made.tool("ovsdb-tool", &["create", &database, SCHEMA]).success("ovsdb-tool create");
-        made.start_server();
-        made.vsctl("--no-wait init");
-        made.configure();
-        made.start_vswitchd();
+        made.begin();
         made
+    }
+
+    fn begin(&mut self) {
+        let database = self.path("conf.db").display().to_string();
+        self.tool("ovsdb-tool", &["create", &database, SCHEMA]).success("ovsdb-tool create");
+        self.start_server();
+        self.vsctl("--no-wait init");
+        self.configure();
+        self.start_vswitchd();
+    }
+
+    /// Kills both daemons as a crash does, and starts them with a new database.
+    pub fn start_afresh(&mut self) {
+        self.kill_vswitchd();
+        self.kill_server();
+        fs::remove_file(self.path("conf.db")).expect("remove the database");
+        self.begin();
     }
 
     /// The database's socket.

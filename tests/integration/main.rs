@@ -19,7 +19,7 @@
 //! | 61, 63 | concurrency | `parallel` |
 //!
 //! Beside the points: packets (`bridged`, `routed`, `macvlan`, `tap`, `announce`), what an interface has (`link`, `routes`, `several`),
-//! IPAM plugins that hang (`deadline`), real runtimes (`runtimes`), the Go plugins' samples (`samples`), the schema (`schema`), and the
+//! IPAM plugins that hang (`deadline`), the commands beside the protocol (`repair`, `sweep`), real runtimes (`runtimes`), the Go plugins' samples (`samples`), the schema (`schema`), and the
 //! rules of how this project is built (`rules`).
 //!
 //! Not shown here, since the kernel's engine cannot: 28's `socketPath` (no interface of the kernel has one), 39 and codes 50 and 51 of
@@ -42,6 +42,7 @@ mod lost;
 mod macvlan;
 mod ovs;
 mod parallel;
+mod repair;
 mod results;
 mod routed;
 mod routes;
@@ -52,6 +53,7 @@ mod schema;
 mod several;
 mod status;
 mod steps;
+mod sweep;
 mod tap;
 mod version;
 mod vpp;

@@ -10,6 +10,7 @@ mod limits;
 mod parallel;
 mod preflight;
 mod proxy;
+mod repair;
 mod restart;
 mod scale;
 mod sockets;

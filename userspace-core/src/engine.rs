@@ -91,6 +91,15 @@ pub trait Engine: Send + Sync {
     /// Everything here that bears one of our marks, of whatever network and instance. May list all interfaces.
     async fn owned(&self, cx: Cx) -> Result<Vec<Owned>, EngineError>;
 
+    /// Returns when the vswitch has carried out what it has been told so far: one that has just come back may still tell what was before
+    /// it went. Changes nothing of ours.
+    ///
+    /// # Errors
+    /// As [`Self::ready`].
+    async fn settled(&self, _cx: Cx) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     /// Returns when the vswitch that answered last has gone away, and what it had with it; at once when none has answered yet.
     /// Never for one that cannot go (the kernel).
     async fn until_gone(&self) {

@@ -5,7 +5,8 @@
 //! detach  lock | withdraw, remove, unshare, prune the network, IPAM release, forget   every step runs, whatever failed before
 //! check   observe the halves, compare with the record; IPAM check
 //! gc      detach what is recorded or marked, of this network and instance, and not listed as valid
-//! repair  for each record: share, ensure, join, assign again
+//! repair  for each record: observe the host's half; where that does not stand: share, ensure, join, assign again, observe again
+//! sweep   detach what is recorded and whose container's network namespace is gone
 //! ```
 //!
 //! # Guarantees
@@ -21,13 +22,14 @@ use std::sync::Arc;
 
 use crate::{
     addr::MacAddr,
+    addressing,
     cx::Cx,
-    engine::{Engine, EngineError, ErrorKind, chain},
+    engine::{Engine, EngineError, ErrorKind, Hint, chain},
     id::{AttachmentId, InterfaceName},
     ipam::Allocation,
     lock::{Lock, LockName},
     plan::{Container, Part, Plan, SharedDir},
-    record::RecordDir,
+    record::{Record, RecordDir},
     remote::{RemoteStore, dir::refuse_used},
     shared::{self, Sockets},
     spec::{EngineAt, Network},
@@ -38,13 +40,16 @@ mod check;
 mod detach;
 mod gc;
 mod repair;
+mod standing;
+mod sweep;
 
 pub use self::{
     add::{AddError, AddRequest, add},
     check::{CheckError, Expected, check},
     detach::{Detach, DetachError, Fallback, detach},
     gc::{Collect, Collected, gc},
-    repair::{Repaired, repair},
+    repair::{Fate, Repair, Repaired, Skipped, repair},
+    sweep::{FindIpam, Judged, Sweep, Swept, sweep},
 };
 
 /// Everything outside that the steps act upon.
@@ -209,6 +214,19 @@ fn network_of(plan: &Plan) -> Network {
     match &plan.host {
         Some(host) => host.network.clone(),
         None => Network::None,
+    }
+}
+
+/// Where the host's half was made, and the routes that lead to it.
+fn host_hint(record: &Record) -> Option<Hint> {
+    let allocation = record.allocation.clone().unwrap_or_default();
+    // What cannot be assigned was refused: no route leads there.
+    let given = addressing::assign(&network_of(&record.plan), &allocation).unwrap_or_default();
+    let routes = given.0.routes;
+    match &record.host {
+        Some(hint) => Some(Hint { routes, ..hint.clone() }),
+        None if routes.is_empty() => None,
+        None => Some(Hint { routes, ..Hint::default() }),
     }
 }
 

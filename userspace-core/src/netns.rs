@@ -81,6 +81,47 @@ impl NetnsRef {
     }
 }
 
+/// Whether a namespace is still there.
+#[derive(Debug)]
+pub enum Presence {
+    /// Its path leads to it.
+    There,
+    /// It is no more: the host has been started anew since, its path is gone from its directory, or leads to another namespace.
+    Gone,
+    /// Nothing can be said from here, for that reason.
+    Unknown(io::Error),
+}
+
+impl NetnsRef {
+    /// Whether the namespace is still there. To be gone must be certain: a caller may be in a container that sees only some of the host's
+    /// directories, mounts and processes.
+    pub fn presence(&self) -> Presence {
+        match boot_id() {
+            Ok(boot) if boot != self.boot_id => return Presence::Gone,
+            Ok(_) => {}
+            Err(error) => return Presence::Unknown(error),
+        }
+        let Err(error) = self.open() else {
+            return Presence::There;
+        };
+        // A file that is no namespace may be one elsewhere, where it is mounted.
+        if error.kind() != io::ErrorKind::NotFound {
+            return Presence::Unknown(error);
+        }
+        let sees_it = match self.path.strip_prefix("/proc") {
+            Ok(_) => sees_all_processes(),
+            Err(_) => self.path.parent().is_some_and(Path::is_dir),
+        };
+        if sees_it { Presence::Gone } else { Presence::Unknown(error) }
+    }
+}
+
+/// Whether this process is in the first process namespace, by the number that its inode always has (PROC_PID_INIT_INO of
+/// linux/proc_ns.h).
+fn sees_all_processes() -> bool {
+    fs::metadata("/proc/self/ns/pid").is_ok_and(|found| found.ino() == 0xEFFF_FFFC)
+}
+
 /// Namespace files are on nsfs; kernels before 3.19 had them on proc.
 fn is_namespace(kind: FsType) -> bool {
     kind == NSFS_MAGIC || kind == PROC_SUPER_MAGIC
@@ -117,6 +158,21 @@ mod tests {
         let mut other = own.clone();
         other.inode += 1;
         assert!(!other.is_alive());
+    }
+
+    #[test]
+    fn only_what_is_certainly_gone_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = NetnsRef::own().unwrap();
+        let at = |path: &Path| NetnsRef { path: path.to_owned(), ..own.clone() };
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(own.presence(), Presence::There));
+        assert!(matches!(at(&dir.path().join("x")).presence(), Presence::Gone));
+        assert!(matches!(at(&dir.path().join("x/y")).presence(), Presence::Unknown(_)));
+        assert!(matches!(at(&file).presence(), Presence::Unknown(_)));
+        let earlier = NetnsRef { boot_id: "before".to_owned(), ..at(&file) };
+        assert!(matches!(earlier.presence(), Presence::Gone));
     }
 
     #[test]

@@ -79,6 +79,7 @@ pub(super) fn network(host: &HalfConf) -> Network {
     let name = name.filter(|name| name.parse::<InterfaceName>().is_ok());
     match name.filter(|_| is_ovs || host.net_type == Some(NetType::Bridge)) {
         Some(name) => Network::Bridge(Bridge { name, vlan: Vlan::default() }),
+        None if host.net_type == Some(NetType::Interface) => Network::Routed { vrf: host.vrf.unwrap_or(0) },
         None => Network::None,
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, UnixStream},
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
 };
 
 use super::{Error, Reply, Transaction, splitter::Splitter};
@@ -24,6 +24,7 @@ const DATABASE: &str = "Open_vSwitch";
 pub struct Client {
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     waiting: Arc<Mutex<Waiting>>,
+    ended: Arc<Notify>,
 }
 
 /// Who waits for which reply.
@@ -61,14 +62,29 @@ impl Client {
     ) -> Self {
         let (outgoing, requests) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(Waiting::default()));
+        let ended = Arc::new(Notify::new());
         tokio::spawn(send_all(write, requests));
-        tokio::spawn(receive_all(read, Arc::clone(&waiting), outgoing.downgrade()));
-        Self { outgoing, waiting }
+        let receive = receive_all(read, Arc::clone(&waiting), outgoing.downgrade());
+        let notify = Arc::clone(&ended);
+        tokio::spawn(async move {
+            receive.await;
+            notify.notify_waiters();
+        });
+        Self { outgoing, waiting, ended }
     }
 
     /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.outgoing.is_closed() || lock(&self.waiting).ended.is_some()
+    }
+
+    /// Returns when the connection has ended.
+    pub async fn closed(&self) {
+        // Made before the look, so that an end between the two is not missed.
+        let ended = self.ended.notified();
+        if !self.is_closed() {
+            ended.await;
+        }
     }
 
     /// Sends the transaction at once; the future is its reply.
@@ -279,6 +295,7 @@ mod tests {
         let error = timeout(Duration::from_secs(5), client.transact(&select())).await.unwrap().unwrap_err();
         assert!(matches!(error, Error::Closed(_)), "{error}");
         assert!(client.is_closed());
+        timeout(Duration::from_secs(5), client.closed()).await.unwrap();
         let error = timeout(Duration::from_secs(5), client.transact(&select())).await.unwrap().unwrap_err();
         assert!(matches!(error, Error::Closed(_)), "{error}");
     }

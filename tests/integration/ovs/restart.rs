@@ -9,9 +9,8 @@ use nix::{
 };
 use serde_json::{Value, json};
 use userspace_core::{
-    cx::Cx,
     engine::{Engine, EngineError},
-    lifecycle::{self, Engines, Stores, World},
+    lifecycle::{self, Engines, Fate, Repair, Repaired, Stores, World},
     record::RecordDir,
     remote::{RemoteStore, dir::DirStore},
     spec::EngineAt,
@@ -46,10 +45,11 @@ fn repair(it: &Vswitch) {
     let records = RecordDir::new(it.host.state_dir());
     let world = World { engines: &Library, stores: &Library, records: &records };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let all = runtime.block_on(lifecycle::repair(world, Cx::within(SOON)));
+    let wanted = Repair { only: None, limit: SOON };
+    let all = runtime.block_on(lifecycle::repair(world, wanted, &mut |_| {}));
     assert!(!all.is_empty());
-    for repaired in all {
-        repaired.outcome.unwrap_or_else(|error| panic!("repair {}: {error:?}", repaired.attachment));
+    for Repaired { attachment, fate, .. } in all {
+        assert!(matches!(fate, Fate::Stood | Fate::MadeAgain | Fate::Mended(_)), "{attachment}: {fate:?}");
     }
 }
 

@@ -196,13 +196,8 @@ impl Work<'_> {
         self.world.records.save(record)?;
         fault::point("after second record")?;
         let allocation = record.allocation.clone().unwrap_or_default();
-        let (for_host, for_container) = addressing::assign(&network_of(&record.plan), &allocation)?;
-        let Assignment { addresses, routes } = &for_container;
-        let for_reader =
-            Allocation { ips: addresses.clone(), routes: routes.clone(), dns: allocation.dns.clone() };
-        assign(self.cx, host, for_host).await?;
-        assign(self.cx, container, for_container).await?;
-        self.publish(&record.plan, for_reader).await?;
+        self.assign(&record.plan, &allocation, host, container).await?;
+        publish(self.world, self.cx, &record.plan, &allocation).await?;
         Ok(outcome(record, allocation))
     }
 
@@ -237,29 +232,42 @@ impl Work<'_> {
         Ok((host, container))
     }
 
-    /// What its reader is to assign, as it stands there.
-    async fn publish(&self, plan: &Plan, allocation: Allocation) -> Result<(), EngineError> {
-        let Container::Published(published) = &plan.container else {
-            return Ok(());
-        };
-        let half = half(plan, published, allocation);
-        let store = self.world.stores.open(&published.shared.dir);
-        store.publish(self.cx, &half).await
+    async fn assign(
+        &self,
+        plan: &Plan,
+        allocation: &Allocation,
+        host: Option<Box<dyn Interface>>,
+        container: Option<Box<dyn Interface>>,
+    ) -> Result<(), EngineError> {
+        let (for_host, for_container) = addressing::assign(&network_of(plan), allocation)?;
+        if let Some(host) = host.filter(|_| for_host != Assignment::default()) {
+            host.assign(self.cx, &for_host.addresses, &for_host.routes).await?;
+        }
+        if let Some(container) = container.filter(|_| for_container != Assignment::default()) {
+            let Assignment { addresses, routes } = for_container;
+            container.assign(self.cx, &addresses, &routes).await?;
+        }
+        Ok(())
     }
+}
+
+/// Hands the container its half, when that is published: with what its interface is to be given, whatever the host's network.
+pub(super) async fn publish(
+    world: World<'_>,
+    cx: Cx,
+    plan: &Plan,
+    allocation: &Allocation,
+) -> Result<(), EngineError> {
+    let Container::Published(published) = &plan.container else {
+        return Ok(());
+    };
+    let (_, Assignment { addresses, routes }) = addressing::assign(&network_of(plan), allocation)?;
+    let given = Allocation { ips: addresses, routes, dns: allocation.dns.clone() };
+    let half = half(plan, published, given);
+    world.stores.open(&published.shared.dir).publish(cx, &half).await
 }
 
 /// The document for the container.
-async fn assign(
-    cx: Cx,
-    end: Option<Box<dyn Interface>>,
-    Assignment { addresses, routes }: Assignment,
-) -> Result<(), EngineError> {
-    match end {
-        Some(end) if !addresses.is_empty() || !routes.is_empty() => end.assign(cx, &addresses, &routes).await,
-        _ => Ok(()),
-    }
-}
-
 fn half(plan: &Plan, published: &Published, allocation: Allocation) -> ContainerHalf {
     let mut config = published.config.clone();
     complete(&mut config, !allocation.ips.is_empty());

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-use ipnet::IpNet;
-
-use super::{World, network_of};
+use super::{
+    World, network_of,
+    standing::{Piece, Standing, give, missing_of_published},
+};
 use crate::{
-    addr::{Address, MacAddr, Route},
+    addr::{Address, MacAddr},
     addressing,
     cx::Cx,
-    engine::{EngineError, ErrorKind, Hint, chain},
+    engine::{EngineError, Hint, chain},
     id::AttachmentId,
     ipam::Ipam,
     plan::{Container, Part, Plan},
-    reconcile::{Difference, State, diff},
-    record::Record,
+    reconcile::{Difference, State},
     spec::Network,
 };
 
@@ -88,38 +88,19 @@ pub async fn check(
     }
     let (for_host, mut for_container) = addressing::assign(&network, &allocation)?;
     for_container.addresses.extend(beyond);
-    if let Some(part) = &plan.pair {
-        let desired = State::desired(&part.spec, &part.network);
-        let place = Place { what: "the pair of kernel interfaces", part, hint: None };
-        // As the port of a vswitch it has a master that says nothing.
-        place.compare(world, cx, &record, State { network: None, ..desired }).await?;
+    let tag = &plan.owner.tag;
+    for piece in Piece::pair(plan).into_iter().chain(Piece::host(&record, &for_host)) {
+        stands(&piece, piece.look(world, cx, tag).await?)?;
     }
-    if let Some(part) = &plan.host {
-        let mut desired = State::desired(&part.spec, &part.network);
-        give(&mut desired, &for_host);
-        let place = Place { what: "the host's half", part, hint: record.host.clone() };
-        place.compare(world, cx, &record, desired).await?;
+    if let Container::Kernel(part) = &plan.container {
+        let mut desired = desired_end(plan, part, &expected);
+        give(&mut desired, &for_container);
+        let hint = Some(Hint::named(id.interface.as_str()));
+        let piece = Piece { what: "the container's interface", part, hint, desired };
+        stands(&piece, piece.look(world, cx, tag).await?)?;
     }
-    match &plan.container {
-        Container::Kernel(part) => {
-            let mut desired = desired_end(plan, part, &expected);
-            give(&mut desired, &for_container);
-            let place = Place {
-                what: "the container's interface",
-                part,
-                hint: Some(Hint::named(id.interface.as_str())),
-            };
-            place.compare(world, cx, &record, desired).await?;
-        }
-        Container::Published(published) => {
-            if !world.stores.is_shared(&published.shared) {
-                return Err(CheckError::Missing("the link to the container's directory"));
-            }
-            let store = world.stores.open(&published.shared.dir);
-            if !store.is_published(cx, id).await? {
-                return Err(CheckError::Missing("the container's published half"));
-            }
-        }
+    if let Some(what) = missing_of_published(world, cx, &record).await? {
+        return Err(CheckError::Missing(what));
     }
     if let Some(ipam) = ipam {
         ipam.check(cx, id).await?;
@@ -127,32 +108,11 @@ pub async fn check(
     Ok(())
 }
 
-struct Place<'a> {
-    what: &'static str,
-    part: &'a Part,
-    hint: Option<Hint>,
-}
-
-impl Place<'_> {
-    async fn compare(
-        self,
-        world: World<'_>,
-        cx: Cx,
-        record: &Record,
-        desired: State,
-    ) -> Result<(), CheckError> {
-        let engine = world.engines.open(&self.part.engine)?;
-        let tag = &record.plan.owner.tag;
-        let found = match engine.find(cx, tag, self.hint.as_ref()).await {
-            Err(error) if error.kind() == ErrorKind::NamespaceGone => None,
-            other => other?,
-        };
-        let interface = found.ok_or(CheckError::Missing(self.what))?;
-        let differences = diff(&desired, &interface.observe(cx, &self.part.spec, &self.part.network).await?);
-        if differences.is_empty() {
-            return Ok(());
-        }
-        Err(CheckError::Different(self.what, differences))
+fn stands(piece: &Piece<'_>, standing: Standing) -> Result<(), CheckError> {
+    match standing {
+        Standing::Right => Ok(()),
+        Standing::Different(differences) => Err(CheckError::Different(piece.what, differences)),
+        Standing::Gone => Err(CheckError::Missing(piece.what)),
     }
 }
 
@@ -163,11 +123,4 @@ fn desired_end(plan: &Plan, part: &Part, expected: &Expected) -> State {
         mtu_bytes: expected.mtu_bytes.or(part.spec.mtu_bytes),
         ..State::desired(&part.spec, &Network::None)
     }
-}
-
-fn give(desired: &mut State, assignment: &addressing::Assignment) {
-    let addresses: Vec<IpNet> = assignment.addresses.iter().map(|a| a.ip).collect();
-    let routes: Vec<Route> = assignment.routes.clone();
-    desired.addresses = Some(addresses);
-    desired.routes = Some(routes);
 }

@@ -136,7 +136,7 @@ impl Places {
         Self {
             tag: plan.owner.tag,
             host: host.map(|host| host.engine.clone()),
-            hint: record.host.clone(),
+            hint: super::host_hint(record),
             network: super::network_of(plan),
             container,
             container_hint: named(&plan.owner.attachment),
@@ -270,10 +270,10 @@ async fn remove_container(world: World<'_>, cx: Cx, places: &Places) -> Result<(
     fault::point("after remove container")
 }
 
-/// Takes the network away with its last member. Also when the host's half was gone already: a pair goes by itself with its
-/// container, and leaves the bridge behind.
+/// Takes the network (a bridge, a vswitch's routing table) away with its last member. Also when the host's half was gone already: a pair
+/// goes by itself with its container, and leaves the bridge behind.
 async fn prune(world: World<'_>, cx: Cx, places: &Places) -> Result<(), EngineError> {
-    let Some(at) = places.host.as_ref().filter(|_| matches!(places.network, Network::Bridge(_))) else {
+    let Some(at) = places.host.as_ref().filter(|_| places.network != Network::None) else {
         return Ok(());
     };
     let Some(engine) = places.open(world, at)? else {

@@ -22,7 +22,7 @@ use crate::{
     reconcile::State,
     remote::RemoteStore,
     shared::Sockets,
-    spec::{EngineAt, InterfaceKind, InterfaceSpec, Network},
+    spec::{EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Network},
 };
 
 /// Everything outside, in memory. Clones share it.
@@ -38,6 +38,8 @@ pub struct World {
     pub interfaces: BTreeMap<(EngineAt, String), Port>,
     /// Networks, and whether they were made for an attachment.
     pub networks: BTreeMap<String, bool>,
+    /// The destinations of routes that an engine (VPP) keeps apart from the interface that they lead to.
+    pub routes: BTreeSet<(EngineAt, String)>,
     /// The links to the directories that containers share.
     pub shared: BTreeSet<PathBuf>,
     /// Published halves.
@@ -50,9 +52,12 @@ pub struct World {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Port {
     owner: Owner,
-    spec: InterfaceSpec,
-    network: Network,
-    addresses: Vec<Address>,
+    /// What it was made to.
+    pub spec: InterfaceSpec,
+    /// What it is joined to.
+    pub network: Network,
+    /// Its addresses.
+    pub addresses: Vec<Address>,
     routes: Vec<Route>,
 }
 
@@ -62,6 +67,7 @@ struct Model {
     fuse: Option<Fuse>,
     effects: usize,
     down: bool,
+    hung: bool,
 }
 
 /// Which effect fails.
@@ -99,6 +105,11 @@ impl Fake {
     /// Lets the vswitch answer nothing, or answer again.
     pub fn set_down(&self, down: bool) {
         self.lock().down = down;
+    }
+
+    /// Lets the vswitch be there and say nothing.
+    pub fn set_hung(&self, hung: bool) {
+        self.lock().hung = hung;
     }
 
     /// The engine at `at`.
@@ -178,14 +189,19 @@ pub struct FakeEngine {
 }
 
 impl FakeEngine {
-    fn port(&self, name: String) -> Box<dyn Interface> {
-        Box::new(FakeInterface { fake: self.fake.clone(), at: self.at.clone(), name })
+    fn port(&self, name: String, hint: Option<&Hint>) -> Box<dyn Interface> {
+        let routes = hint.map(|hint| hint.routes.clone());
+        Box::new(FakeInterface { fake: self.fake.clone(), at: self.at.clone(), name, routes })
     }
 }
 
 #[async_trait]
 impl Engine for FakeEngine {
-    async fn ready(&self, _cx: Cx) -> Result<EngineInfo, EngineError> {
+    async fn ready(&self, cx: Cx) -> Result<EngineInfo, EngineError> {
+        if self.fake.lock().hung {
+            let never = std::future::pending::<Result<_, EngineError>>();
+            return cx.bound(|| "ask the fake vswitch".to_owned(), never).await;
+        }
         if self.fake.lock().down {
             return Err(EngineError::new(ErrorKind::Unavailable, "connect to the fake vswitch"));
         }
@@ -219,30 +235,30 @@ impl Engine for FakeEngine {
             let doing = format!("make the interface {name:?} (one of another specification exists)");
             Err(EngineError::new(ErrorKind::Conflict, doing))
         })?;
-        Ok(self.port(name))
+        Ok(self.port(name, None))
     }
 
     async fn find(
         &self,
         _cx: Cx,
         owner: &OwnerTag,
-        _hint: Option<&Hint>,
+        hint: Option<&Hint>,
     ) -> Result<Option<Box<dyn Interface>>, EngineError> {
         let name = owner.host_name();
         let model = self.fake.lock();
         let found = model.world.interfaces.get(&(self.at.clone(), name.clone()));
         let ours = found.is_some_and(|port| port.owner.tag.same_attachment(owner));
-        Ok(ours.then(|| self.port(name)))
+        Ok(ours.then(|| self.port(name, hint)))
     }
 
     async fn prune(&self, _cx: Cx, _owner: &OwnerTag, network: &Network) -> Result<(), EngineError> {
-        let Network::Bridge(bridge) = network else {
+        let Some(name) = name_of(network) else {
             return Ok(());
         };
         self.fake.effect(|world| {
             let used = world.interfaces.values().any(|port| port.network == *network);
-            if world.networks.get(&bridge.name) == Some(&true) && !used {
-                world.networks.remove(&bridge.name);
+            if world.networks.get(&name) == Some(&true) && !used {
+                world.networks.remove(&name);
             }
             Ok(())
         })
@@ -257,13 +273,32 @@ impl Engine for FakeEngine {
     }
 }
 
+/// A network that can be made: a bridge, or the gateways of a routing table.
+fn name_of(network: &Network) -> Option<String> {
+    match network {
+        Network::None => None,
+        Network::Bridge(bridge) => Some(bridge.name.clone()),
+        Network::Routed { vrf } => Some(format!("table {vrf}")),
+    }
+}
+
 struct FakeInterface {
     fake: Fake,
     at: EngineAt,
     name: String,
+    /// The routes that lead to it, as its finder knew them.
+    routes: Option<Vec<Route>>,
 }
 
 impl FakeInterface {
+    fn keeps_routes_apart(&self) -> bool {
+        self.at.kind == EngineKind::Vpp
+    }
+
+    fn kept(&self, route: &Route) -> (EngineAt, String) {
+        (self.at.clone(), route.dst.to_string())
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Port) -> T) -> Result<T, EngineError> {
         let key = (self.at.clone(), self.name.clone());
         self.fake.effect(|world| match world.interfaces.get_mut(&key) {
@@ -301,14 +336,19 @@ impl Interface for FakeInterface {
         }
         state.mac = port.spec.container_end().map(|end| end.mac).or(port.spec.mac);
         state.addresses = Some(port.addresses.iter().map(|a| a.ip).collect());
-        state.routes = Some(port.routes.clone());
+        let is_kept = |route: &&Route| model.world.routes.contains(&self.kept(route));
+        state.routes = if self.keeps_routes_apart() {
+            self.routes.as_ref().map(|known| known.iter().filter(is_kept).cloned().collect())
+        } else {
+            Some(port.routes.clone())
+        };
         Ok(state)
     }
 
     async fn join(&self, _cx: Cx, network: &Network) -> Result<(), EngineError> {
-        if let Network::Bridge(bridge) = network {
+        if let Some(name) = name_of(network) {
             self.fake.effect(|world| {
-                world.networks.entry(bridge.name.clone()).or_insert(true);
+                world.networks.entry(name).or_insert(true);
                 Ok(())
             })?;
         }
@@ -317,12 +357,21 @@ impl Interface for FakeInterface {
 
     async fn assign(&self, _cx: Cx, addresses: &[Address], routes: &[Route]) -> Result<(), EngineError> {
         self.change(|port| port.addresses = addresses.to_vec())?;
+        if self.keeps_routes_apart() {
+            return self.fake.effect(|world| {
+                world.routes.extend(routes.iter().map(|route| self.kept(route)));
+                Ok(())
+            });
+        }
         self.change(|port| port.routes = routes.to_vec())
     }
 
     async fn remove(self: Box<Self>, _cx: Cx) -> Result<(), EngineError> {
         let key = (self.at.clone(), self.name.clone());
         self.fake.effect(|world| {
+            for route in self.routes.iter().flatten() {
+                world.routes.remove(&self.kept(route));
+            }
             // A pair's ends go together; each has the owner's name.
             if world.interfaces.remove(&key).is_some_and(|port| port.spec.kind() == InterfaceKind::Veth) {
                 world.interfaces.retain(|(_, name), _| *name != key.1);

@@ -35,6 +35,11 @@ pub fn memif(container: &str, interface: &str) -> Plan {
     of(container, interface, host)
 }
 
+/// A memif on VPP, routed.
+pub fn routed_memif(container: &str, interface: &str) -> Plan {
+    of(container, interface, json!({"engine": "vpp", "iftype": "memif", "netType": "interface"}))
+}
+
 /// A veth on the kernel, on the bridge `br`.
 pub fn veth(container: &str, interface: &str) -> Plan {
     let host =

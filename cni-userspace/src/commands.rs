@@ -1,0 +1,116 @@
+//! What a person or a service manager runs: `userspace repair` and `userspace gc`. They act upon the records of one state directory, and
+//! know no word of the CNI protocol but where IPAM plugins are.
+
+use std::{
+    ffi::OsString,
+    io::{Write, stdout},
+    path::PathBuf,
+    time::Duration,
+};
+
+use userspace_core::{id::AttachmentId, lifecycle::World, record::RecordDir, spec::EngineAt};
+
+use self::arguments::{Flag, Given, Syntax};
+use crate::{
+    Answer,
+    engines::{BuiltIn, Published},
+    log,
+    netconf::NetConf,
+};
+
+mod arguments;
+pub(crate) mod gc;
+pub(crate) mod repair;
+mod watch;
+
+const STATE_DIR: Flag = Flag {
+    name: "--state-dir",
+    value: Some("DIR"),
+    help: "whose records: the configurations' `stateDir` (default: /var/lib/cni/userspace)",
+};
+
+const TIMEOUT: Flag = Flag {
+    name: "--timeout",
+    value: Some("SECONDS"),
+    help: "what each attachment may take, and a vswitch to answer: 1 to 3600 (default: 30)",
+};
+
+/// What all commands stand on.
+struct Setup {
+    records: RecordDir,
+    engines: BuiltIn,
+    limit: Duration,
+}
+
+impl Setup {
+    fn of(given: &Given) -> Result<Self, String> {
+        let usual = NetConf::default();
+        let state_dir = given.value(&STATE_DIR).map_or_else(|| usual.state_dir(), PathBuf::from);
+        let limit = match given.value(&TIMEOUT) {
+            None => usual.timeout(),
+            Some(text) => seconds(text)?,
+        };
+        log::init(&usual);
+        Ok(Self { records: RecordDir::new(state_dir), engines: BuiltIn::default(), limit })
+    }
+
+    fn world(&self) -> World<'_> {
+        World { engines: &self.engines, stores: &Published, records: &self.records }
+    }
+
+    /// A directory that was mistyped looks like one without records.
+    fn say_if_none(&self, count: usize) {
+        if count == 0 {
+            say(&format!("there are no records in {:?}", self.records.state_dir()));
+        }
+    }
+}
+
+fn seconds(text: &std::ffi::OsStr) -> Result<Duration, String> {
+    let number = text.to_str().and_then(|text| text.parse::<u16>().ok());
+    match number.filter(|number| (1..=3600).contains(number)) {
+        Some(number) => Ok(Duration::from_secs(number.into())),
+        None => Err(format!("{} {text:?}: is 1 to 3600 seconds", TIMEOUT.name)),
+    }
+}
+
+/// Answers `--help` and what cannot be, and runs the command otherwise: its status, or what is wrong with what was typed.
+fn answer(syntax: &Syntax, args: &[OsString], run: impl FnOnce(&Given) -> Result<u8, String>) -> Answer {
+    let done = match syntax.parse(args) {
+        Ok(None) => return Answer { stdout: syntax.help().into_bytes(), status: 0 },
+        Ok(Some(given)) => run(&given),
+        Err(reason) => Err(reason),
+    };
+    let status = done.unwrap_or_else(|reason| {
+        eprintln!("userspace {}: {reason}; try userspace {} --help", syntax.command, syntax.command);
+        2
+    });
+    Answer { status, ..Answer::default() }
+}
+
+/// Runs `work` to its end: its status.
+fn block_on(work: impl Future<Output = u8>) -> u8 {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("userspace: start the runtime: {error}");
+            1
+        }
+    }
+}
+
+/// One line on standard output, at once. That nobody reads it does not stop the work.
+fn say(line: &str) {
+    let _ = writeln!(stdout().lock(), "{line}");
+}
+
+fn name(id: &AttachmentId) -> String {
+    format!("{}/{}/{}", id.network, id.container, id.interface)
+}
+
+fn place(at: &EngineAt) -> String {
+    match &at.socket {
+        Some(socket) => format!("{} at {socket:?}", at.kind),
+        None => at.kind.to_string(),
+    }
+}

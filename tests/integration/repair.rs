@@ -1,0 +1,188 @@
+//! `userspace repair`: what was lost is there again as it was, and what stands is not touched.
+
+use serde_json::{Value, json};
+use userspace_tests::{Container, Finished, Host, ping};
+
+fn port(result: &Value) -> String {
+    result["interfaces"][0]["name"].as_str().expect("a name").to_owned()
+}
+
+fn index(host: &Host, result: &Value) -> u64 {
+    let link = host.netns().link(&port(result)).expect("the host's end");
+    link["ifindex"].as_u64().expect("an index")
+}
+
+/// What the container has.
+fn inside(container: &Container) -> (Value, Vec<String>, Vec<Value>) {
+    let eth0 = container.netns.link("eth0").expect("the container's end");
+    let mut routes = container.netns.ip_json("-4 route show table all");
+    routes.sort_by_key(Value::to_string);
+    (eth0["address"].clone(), container.netns.addresses("eth0"), routes)
+}
+
+#[track_caller]
+fn told(finished: &Finished, code: i32, lines: &[&str]) {
+    assert_eq!(finished.code, Some(code), "{finished:#?}");
+    for line in lines {
+        assert!(finished.stdout.contains(line), "{line:?} is not in {finished:#?}");
+    }
+}
+
+#[test]
+fn a_lost_pair_is_made_again_and_its_neighbour_stays() {
+    let Some(host) = Host::new(&["host-local", "ping"]) else { return };
+    for half in [json!({}), json!({"netType": "interface", "bridge": null})] {
+        let config = host.net(json!({"host": half, "ipam": {"routes": [{"dst": "192.0.2.0/24"}]}}));
+        let [red, green] = ["red", "green"].map(|id| host.container(id));
+        let before = host.world();
+        let results = [&red, &green].map(|one| host.add(one, &config));
+        let (had, stays) = (inside(&red), index(&host, &results[1]));
+        host.netns().ip(&format!("link delete {}", port(&results[0])));
+        host.check(&red, &config).error(103);
+        let repaired = host.command("repair");
+        told(
+            &repaired,
+            0,
+            &[
+                "made again  blue/red/eth0 (linux)\n",
+                "stood       blue/green/eth0 (linux)\n",
+                "1 stood, 1 made again, 0 failed\n",
+            ],
+        );
+        host.check(&red, &config).silent();
+        host.check(&green, &config).silent();
+        assert_eq!(inside(&red), had);
+        assert_eq!(index(&host, &results[1]), stays, "the neighbour was not touched");
+        let there = green.netns.addresses("eth0")[0].split('/').next().expect("an address").to_owned();
+        assert!(ping(&red.netns, &there));
+        host.del(&red, &config);
+        host.del(&green, &config);
+        userspace_tests::assert_same(&before, &host.world(), "in the end");
+    }
+}
+
+#[test]
+fn what_differs_is_mended() {
+    let Some(host) = Host::new(&["host-local"]) else { return };
+    let bridged = host.net(json!({}));
+    let routed = host.net(json!({"host": {"netType": "interface", "bridge": null}}));
+    host.netns().ip("link add other0 type bridge");
+    for (config, harm, word) in [
+        (&bridged, "link set {port} nomaster", "the network"),
+        (&bridged, "link set {port} master other0", "other0"),
+        (&bridged, "link delete blue0", "the network"),
+        (&bridged, "link set {port} down", "admin up"),
+        (&routed, "address delete 10.20.0.1/32 dev {port}", "10.20.0.1"),
+        (&routed, "address flush dev {port}", "fd20::1"),
+    ] {
+        let red = host.container("red");
+        let result = host.add(&red, config);
+        let stays = index(&host, &result);
+        host.netns().ip(&harm.replace("{port}", &port(&result)));
+        host.check(&red, config).error(103);
+        let repaired = host.command("repair");
+        told(&repaired, 0, &["mended      blue/red/eth0 (linux): found that ", word]);
+        host.check(&red, config).silent();
+        assert_eq!(index(&host, &result), stays);
+        told(
+            &host.command("repair"),
+            0,
+            &["stood       blue/red/eth0 (linux)\n", "1 stood, 0 made again, 0 failed\n"],
+        );
+        host.del(&red, config);
+    }
+}
+
+#[test]
+fn what_cannot_be_brought_about_is_told_and_left() {
+    let Some(host) = Host::new(&["host-local"]) else { return };
+    let config = host.net(json!({"host": {"mtu": 1400}}));
+    let red = host.container("red");
+    let result = host.add(&red, &config);
+    host.netns().ip(&format!("link set {} mtu 1300", port(&result)));
+    let before = host.world();
+    told(
+        &host.command("repair"),
+        1,
+        &["failed      blue/red/eth0 (linux): ", "the MTU is 1300, not 1400", "1 failed\n"],
+    );
+    userspace_tests::assert_same(&before, &host.world(), "after the repair");
+    host.del(&red, &config);
+}
+
+#[test]
+fn what_others_changed_in_the_container_is_theirs() {
+    let Some(host) = Host::new(&["host-local"]) else { return };
+    let config = host.net(json!({"ipam": {"routes": [{"dst": "192.0.2.0/24"}]}}));
+    let red = host.container("red");
+    host.add(&red, &config);
+    for words in ["link set eth0 mtu 1300", "route delete 192.0.2.0/24", "address add 10.9.9.9/32 dev eth0"] {
+        red.netns.ip(words);
+    }
+    let before = host.world();
+    told(&host.command("repair"), 0, &["1 stood, 0 made again, 0 failed\n"]);
+    userspace_tests::assert_same(&before, &host.world(), "after the repair");
+    host.del(&red, &config);
+}
+
+#[test]
+fn a_container_that_is_gone_and_one_without_a_host_half_are_skipped() {
+    let Some(host) = Host::new(&["host-local", "macvlan"]) else { return };
+    host.netns().ip("link add up0 type veth peer name up1");
+    let [red, green] = ["red", "green"].map(|id| host.container(id));
+    let config = host.net(json!({}));
+    let macvlan = host.net(json!({"host": {"iftype": "macvlan", "netType": "none", "bridge": null, "macvlan": {"master": "up0"}}}));
+    host.add(&red, &config);
+    host.add(&green, &macvlan);
+    red.netns.delete();
+    let before = host.world();
+    told(
+        &host.command("repair"),
+        0,
+        &[
+            "skipped     blue/red/eth0 (linux): its container is gone\n",
+            "skipped     blue/green/eth0: all of it is in the container\n",
+            "0 stood, 0 made again, 2 skipped, 0 failed\n",
+        ],
+    );
+    userspace_tests::assert_same(&before, &host.world(), "after the repair");
+    host.del(&red, &config);
+    host.del(&green, &macvlan);
+}
+
+#[test]
+fn a_watch_repairs_what_was_lost_before_it_and_ends_cleanly() {
+    let Some(host) = Host::new(&["host-local"]) else { return };
+    let config = host.net(json!({}));
+    let red = host.container("red");
+    let result = host.add(&red, &config);
+    host.netns().ip(&format!("link delete {}", port(&result)));
+    let log = host.path("watch.log");
+    let mut service = host.service("repair --watch", &log);
+    let text = || std::fs::read_to_string(&log).expect("read the log");
+    userspace_tests::until("it is repaired", std::time::Duration::from_secs(20), || {
+        text().contains("linux: 0 stood, 1 made again, 0 failed in ")
+    });
+    host.check(&red, &config).silent();
+    // No lock is held while it waits.
+    host.del(&red, &config);
+    assert_eq!(service.terminate(), Some(0));
+    assert!(text().ends_with("ending\n"), "{}", text());
+}
+
+#[test]
+fn the_command_line_is_explained_and_mistakes_are_named() {
+    let Some(host) = Host::new(&[]) else { return };
+    for command in ["repair", "gc"] {
+        told(&host.command(&format!("{command} --help")), 0, &["--state-dir DIR", "--timeout SECONDS"]);
+        told(&host.command(command), 0, &["there are no records in ", "0 failed\n"]);
+        assert!(!host.state_dir().exists(), "nothing was made");
+        for (words, named) in
+            [("--wat", "--wat"), ("now", "now"), ("--timeout 0", "--timeout"), ("--timeout x", "\"x\"")]
+        {
+            let finished = host.command(&format!("{command} {words}"));
+            assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{finished:#?}");
+            assert!(finished.stderr.contains(named), "{finished:#?}");
+        }
+    }
+}
