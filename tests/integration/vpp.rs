@@ -12,7 +12,11 @@ macro_rules! on_both {
     };
 }
 
+mod apps;
 mod conformance;
 mod inner;
+mod kernel;
+mod limits;
 mod support;
 mod traffic;
+mod vlans;
