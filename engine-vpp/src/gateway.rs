@@ -130,11 +130,11 @@ pub(crate) async fn leave(vpp: &Client, index: SwIfIndex, routes: &[IpNet]) -> R
 /// Removes the loopback, when `owner`'s instance made it and nobody borrows from it, and the table with it when that was made for it.
 pub(crate) async fn prune(vpp: &Client, owner: &OwnerTag, vrf: u32) -> Result<(), EngineError> {
     let Some((_, loopback)) = find(vpp, owner, vrf).await? else {
-        return Ok(());
+        return remove_tables(vpp, owner, vrf).await;
     };
     let tag = loopback.tag.to_string();
     let maker = tag.split(' ').next().unwrap_or_default();
-    if !marks_network(maker, owner.instance()) {
+    if !maker.is_empty() && !marks_network(maker, owner.instance()) {
         return Ok(());
     }
     let all = IpUnnumberedDump { sw_if_index: SwIfIndex::NONE };
@@ -185,7 +185,8 @@ async fn ensure(vpp: &Client, owner: &OwnerTag, vrf: u32) -> Result<SwIfIndex, E
     Ok(index)
 }
 
-/// The loopback of the owner's network: the one that is marked as such, or has the first of its numbers and no mark.
+/// The loopback of the owner's network: the one that is marked as such, or the first of its numbers, of one that was killed before it could
+/// set a mark.
 async fn find(
     vpp: &Client,
     owner: &OwnerTag,
@@ -199,11 +200,16 @@ async fn find(
         let is_ours = tag
             .split_once(' ')
             .is_some_and(|(mark, rest)| marks_network(mark, InstanceId::ANY) && rest == purpose(owner, vrf));
-        if is_ours || (step == 0 && tag.is_empty()) {
+        if is_ours || (step == 0 && is_fresh(vpp, &details).await?) {
             return Ok(Some((number, details)));
         }
     }
     Ok(None)
+}
+
+/// Whether nobody has done more with a loopback than to make it.
+async fn is_fresh(vpp: &Client, details: &SwInterfaceDetails) -> Result<bool, EngineError> {
+    Ok(details.tag.to_string().is_empty() && address::observe(vpp, details.sw_if_index).await?.is_empty())
 }
 
 async fn free_number(vpp: &Client, owner: &OwnerTag, vrf: u32) -> Result<u32, EngineError> {
@@ -250,7 +256,7 @@ async fn remove_tables(vpp: &Client, owner: &OwnerTag, table_id: u32) -> Result<
         return Ok(());
     }
     for table in tables(vpp, table_id).await? {
-        if table.name == *table_name(owner).as_str() {
+        if is_ours(&table.name.to_string(), owner) {
             let is_ip6 = table.is_ip6;
             let gone = IpTableAddDel { is_add: false, table_id, is_ip6, ..IpTableAddDel::default() };
             ask(vpp, &format!("remove the routing table {table_id}"), &gone).await?;
@@ -261,6 +267,14 @@ async fn remove_tables(vpp: &Client, owner: &OwnerTag, table_id: u32) -> Result<
 
 fn table_name(owner: &OwnerTag) -> String {
     format!("{} {}", network_mark(owner.instance()), owner.network_digits())
+}
+
+/// Also of another instance, when the owner's is lost.
+fn is_ours(table: &str, owner: &OwnerTag) -> bool {
+    let parts = table.split_once(' ');
+    parts.is_some_and(|(mark, network)| {
+        marks_network(mark, owner.instance()) && network == owner.network_digits()
+    })
 }
 
 async fn tables(

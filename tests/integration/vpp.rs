@@ -14,9 +14,11 @@ macro_rules! on_both {
 
 mod apps;
 mod conformance;
+mod faults;
 mod inner;
 mod kernel;
 mod limits;
+mod parallel;
 mod support;
 mod traffic;
 mod vlans;

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     marker::PhantomData,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
@@ -15,7 +16,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{mpsc, oneshot, watch},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
@@ -32,6 +33,9 @@ pub const DEFAULT_SOCKET: &str = "/run/vpp/api.sock";
 /// The numbers of the two messages that a client needs before it has the table (vlibmemory/memclnt.api).
 pub(crate) const SOCKCLNT_CREATE: u16 = 15;
 pub(crate) const SOCKCLNT_CREATE_REPLY: u16 = 16;
+
+/// How long a client waits when too many others are about to connect.
+const AGAIN: Duration = Duration::from_millis(1);
 
 /// How many events wait for a slow subscriber.
 const EVENTS: usize = 1024;
@@ -85,9 +89,8 @@ impl Client {
     /// [`Error::Connect`] when nobody listens, [`Error::TimedOut`] when nobody answers, [`Error::Closed`] when VPP hangs up.
     pub async fn connect(options: Options) -> Result<Self, Error> {
         let deadline = Instant::now() + options.time_limit;
-        let connecting = UnixStream::connect(&options.socket);
         let late = || Error::TimedOut { name: "sockclnt_create", limit: options.time_limit };
-        let stream = timeout_at(deadline, connecting).await.map_err(|_| late())?;
+        let stream = timeout_at(deadline, open(&options.socket)).await.map_err(|_| late())?;
         let mut stream =
             stream.map_err(|source| Error::Connect { socket: options.socket.clone(), source })?;
         let hello = handshake(&mut stream, &options.name);
@@ -300,6 +303,16 @@ impl<E: Event> Events<E> {
     pub async fn next(&mut self) -> Option<Result<E, Error>> {
         let fields = self.receiver.recv().await?;
         Some(E::take(&mut Cursor::new(&fields)).map_err(decode::<E>))
+    }
+}
+
+/// Connects. VPP lets 5 clients wait until it has taken them (vppinfra/socket.c), and the kernel tells one more to try again.
+async fn open(socket: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(socket).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(AGAIN).await,
+            outcome => return outcome,
+        }
     }
 }
 
