@@ -60,6 +60,24 @@ fn what_an_empty_database_has_lost_is_made_again() {
 }
 
 #[test]
+fn a_pair_that_is_gone_below_its_port_is_made_again() {
+    let Some(it) = Vswitch::with(&["ovs-dpdk", "host-local"], Memory::NoHuge) else { return };
+    let red = it.host.container("red");
+    let config = veth(&it, json!({}));
+    let before = it.everything();
+    it.host.add(&red, &config);
+    let (had, addresses) = (rows(&it, &red), red.netns.addresses("eth0"));
+    it.host.netns().ip(&format!("link delete {}", port_name(&red)));
+    it.host.check(&red, &config).error(103);
+    let repaired = it.host.command("repair");
+    assert!(repaired.stdout.contains("made again  blue/red/eth0 (ovs-dpdk)\n"), "{repaired:#?}");
+    it.host.check(&red, &config).silent();
+    assert_eq!((rows(&it, &red), red.netns.addresses("eth0")), (had, addresses));
+    it.host.del(&red, &config);
+    it.is_as(&before, "in the end");
+}
+
+#[test]
 fn without_the_vswitch_all_fail_at_once_and_are_told() {
     let Some(mut it) = Vswitch::with(&["ovs-dpdk"], Memory::NoHuge) else { return };
     let containers = ["red", "green"].map(|id| it.host.container(id));
