@@ -15,14 +15,15 @@ use vpp_api_client::{
             CreateLoopbackInstance, DeleteLoopback, SwInterfaceDetails, SwInterfaceSetTable,
             SwInterfaceSetUnnumbered,
         },
-        ip::{IpTableAddDel, IpTableDump, IpUnnumberedDump},
+        ip::{IpTableAddDel, IpTableDump, IpUnnumberedDump, SwInterfaceIp6EnableDisable},
     },
     types::SwIfIndex,
 };
 
 use crate::{
     access::{self, ask, by_name},
-    address, error,
+    address,
+    error::{self, retval, unless},
     interface::Made,
     names,
     route::{self, IS_IPV6},
@@ -66,11 +67,14 @@ pub(crate) async fn assign(
         let doing = format!("give {:?} addresses (it is joined to no routed network)", made.name);
         return Err(EngineError::new(ErrorKind::Unsupported, doing));
     };
+    if addresses.iter().any(|address| address.ip.addr().is_ipv6()) {
+        answer_ipv6(vpp, index).await?;
+    }
     let there = address::observe(vpp, loopback).await?;
     for Address { ip, .. } in addresses {
         if !there.contains(ip) {
             fault::point("before gateway address")?;
-            address::add(vpp, loopback, *ip).await?;
+            lend(vpp, loopback, *ip).await?;
             fault::point("after gateway address")?;
         }
     }
@@ -80,6 +84,24 @@ pub(crate) async fn assign(
         fault::point("after host route")?;
     }
     Ok(())
+}
+
+/// Lets the interface hear what neighbours ask of all: with a borrowed address it is not enough to have one.
+async fn answer_ipv6(vpp: &Client, sw_if_index: SwIfIndex) -> Result<(), EngineError> {
+    let enable = SwInterfaceIp6EnableDisable { sw_if_index, enable: true };
+    let enabled = unless(vpp.request(&enable).await, &[retval::VALUE_EXISTS]);
+    enabled.map(drop).map_err(error::doing("enable IPv6 on the interface"))
+}
+
+/// Another attachment of the network may have added it just before.
+async fn lend(vpp: &Client, loopback: SwIfIndex, ip: IpNet) -> Result<(), EngineError> {
+    match address::add(vpp, loopback, ip).await {
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            let there = address::observe(vpp, loopback).await?;
+            if there.contains(&ip) { Ok(()) } else { Err(error) }
+        }
+        added => added,
+    }
 }
 
 /// Takes the routes that lead to the interface away, and gives the addresses back. `routes` are those that its caller knows of; when it

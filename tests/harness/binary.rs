@@ -13,17 +13,28 @@ use serde_json::Value;
 /// The plugin as it is built for use.
 pub fn plugin() -> &'static Path {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    built(BUILT.get_or_init(|| build(&target(), &[])))
+    built(BUILT.get_or_init(|| build(&target(), "cni-userspace", &[])))
 }
 
 /// The plugin with points at which it can be made to fail or die.
 pub fn plugin_with_failpoints() -> &'static Path {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    built(BUILT.get_or_init(|| build(&target().join("failpoints"), &["--features", "failpoints"])))
+    built(
+        BUILT.get_or_init(|| {
+            build(&target().join("failpoints"), "cni-userspace", &["--features", "failpoints"])
+        }),
+    )
+}
+
+/// The fake VPP.
+pub(crate) fn fake_vpp() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let arguments = ["--features", "fake", "--bin", "fake-vpp"];
+    built(BUILT.get_or_init(|| build(&target(), "vpp-api-client", &arguments)))
 }
 
 fn built(path: &'static Option<PathBuf>) -> &'static Path {
-    path.as_deref().expect("cargo build of cni-userspace failed, see its messages on standard error")
+    path.as_deref().expect("cargo build failed, see its messages on standard error")
 }
 
 /// The workspace's directory.
@@ -41,15 +52,15 @@ fn target() -> PathBuf {
 }
 
 /// The binary, or none when it does not compile: cargo has then told why, once.
-fn build(target: &Path, features: &[&str]) -> Option<PathBuf> {
+fn build(target: &Path, package: &str, arguments: &[&str]) -> Option<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root())
-        .args(["build", "--quiet", "--package", "cni-userspace"])
+        .args(["build", "--quiet", "--package", package])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target)
-        .args(features)
+        .args(arguments)
         .stderr(Stdio::inherit())
         .output()
         .expect("run cargo");

@@ -7,14 +7,17 @@
 mod binary;
 mod call;
 mod config;
+mod daemon;
 mod host;
 mod hugepages;
 mod ipam;
 mod need;
 mod netns;
 mod ovs;
+mod places;
 mod testpmd;
 mod traffic;
+mod vpp;
 mod wait;
 mod world;
 
@@ -30,6 +33,7 @@ pub use self::{
     ovs::{Memory, Ovs},
     testpmd::{Testpmd, TestpmdBuilder},
     traffic::{ping, transfer},
+    vpp::{Flavour, Vpp},
     wait::{Finished, install, run, until},
     world::{World, assert_same},
 };

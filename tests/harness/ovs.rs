@@ -1,15 +1,13 @@
 //! A private Open vSwitch with DPDK: an ovsdb-server and an ovs-vswitchd-dpdk in a given network namespace, with a directory of
 //! their own. What a test does with it goes through the stock tools, so that a mistake of the engine cannot hide in the harness.
 
-mod daemon;
 mod dump;
-mod places;
 
 use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::FileTypeExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -18,13 +16,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use self::{
-    daemon::{Daemon, daemon},
-    places::Place,
-};
 use crate::{
+    daemon::{Daemon, TellOnPanic, daemon},
     hugepages::Hugepages,
     netns::Netns,
+    places::Place,
     wait::{Finished, run, until},
 };
 
@@ -316,16 +312,6 @@ impl Drop for Ovs {
         }
         if let Some(server) = self.server.take() {
             server.exit(&["exit"]);
-        }
-    }
-}
-
-struct TellOnPanic<'p>(&'p Path);
-
-impl Drop for TellOnPanic<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("the end of {}:\n{}", self.0.display(), daemon::tail(self.0));
         }
     }
 }

@@ -56,3 +56,4 @@ mod steps;
 mod sweep;
 mod tap;
 mod version;
+mod vpp;

@@ -20,7 +20,10 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("engine-vpp", &["kernel-links", "userspace-core", "vpp-api-client"]),
     ("cni-userspace", &["engine-linux", "engine-ovs", "engine-vpp", "userspace-core"]),
     ("container-app", &["engine-linux", "engine-ovs", "engine-vpp", "userspace-core"]),
-    ("userspace-tests", &["cni-userspace", "engine-ovs", "kernel-links", "userspace-core"]),
+    (
+        "userspace-tests",
+        &["cni-userspace", "engine-ovs", "engine-vpp", "kernel-links", "userspace-core", "vpp-api-client"],
+    ),
 ];
 
 /// Words that a file's code must not have: what it must not know.

@@ -3,10 +3,11 @@
 //! Its shape is that of the Go plugins, so that their readers go on working; ours is beside it. `half/legacy.rs` alone knows that
 //! shape. Described in docs/container-half.md, with an example in tests/golden/container-half.json.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
-use crate::{conf::HalfConf, id::AttachmentId, ipam::Allocation};
+use crate::{conf::HalfConf, id::AttachmentId, ipam::Allocation, spec::InterfaceSpec};
 
+mod device;
 mod legacy;
 
 /// The version of our part of the document.
@@ -48,6 +49,14 @@ impl ContainerHalf {
     /// When it is not JSON, lacks an id, has an id or a value that cannot be, or is of a later version.
     pub fn from_json(text: &[u8]) -> Result<Self, InvalidHalf> {
         legacy::read(text).map_err(|source| InvalidHalf { source })
+    }
+
+    /// What an engine is to make in the container, where the host's shared directory is at `dir`.
+    ///
+    /// # Errors
+    /// When it is no memif or vhost-user port, or its socket is not in the directory.
+    pub fn spec(&self, dir: &Path) -> Result<InterfaceSpec, InvalidHalf> {
+        device::spec(self, dir).map_err(|source| InvalidHalf { source })
     }
 
     /// The name of its socket.

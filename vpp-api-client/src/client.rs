@@ -30,8 +30,8 @@ use crate::{
 pub const DEFAULT_SOCKET: &str = "/run/vpp/api.sock";
 
 /// The numbers of the two messages that a client needs before it has the table (vlibmemory/memclnt.api).
-const SOCKCLNT_CREATE: u16 = 15;
-const SOCKCLNT_CREATE_REPLY: u16 = 16;
+pub(crate) const SOCKCLNT_CREATE: u16 = 15;
+pub(crate) const SOCKCLNT_CREATE_REPLY: u16 = 16;
 
 /// How many events wait for a slow subscriber.
 const EVENTS: usize = 1024;

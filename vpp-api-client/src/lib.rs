@@ -33,6 +33,8 @@ mod message;
 mod client;
 pub mod codec;
 mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod frame;
 pub mod messages;
 mod pending;

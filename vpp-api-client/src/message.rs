@@ -81,6 +81,10 @@ macro_rules! messages {
         /// The names of the messages of this file.
         #[doc(hidden)]
         pub const NAMES: &[&str] = &[$($wire),*];
+
+        /// The part of VPP that has them.
+        #[doc(hidden)]
+        pub const OF: &str = $of;
     };
     (@ request $name:ident $answer:ident) => {
         impl crate::Request for $name {

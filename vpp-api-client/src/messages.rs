@@ -13,21 +13,23 @@ pub mod vpe;
 
 /// The names of all messages that are defined here.
 pub fn names() -> impl Iterator<Item = &'static str> {
+    parts().into_iter().flat_map(|(_, names)| names).copied()
+}
+
+/// The same by the part of VPP that has them.
+pub(crate) fn parts() -> [(&'static str, &'static [&'static str]); 10] {
     [
-        af_packet::NAMES,
-        interface::NAMES,
-        ip::NAMES,
-        l2::NAMES,
-        memclnt::NAMES,
-        memif::NAMES,
-        policer::NAMES,
-        tapv2::NAMES,
-        vhost_user::NAMES,
-        vpe::NAMES,
+        (af_packet::OF, af_packet::NAMES),
+        (interface::OF, interface::NAMES),
+        (ip::OF, ip::NAMES),
+        (l2::OF, l2::NAMES),
+        (memclnt::OF, memclnt::NAMES),
+        (memif::OF, memif::NAMES),
+        (policer::OF, policer::NAMES),
+        (tapv2::OF, tapv2::NAMES),
+        (vhost_user::OF, vhost_user::NAMES),
+        (vpe::OF, vpe::NAMES),
     ]
-    .into_iter()
-    .flatten()
-    .copied()
 }
 
 /// Decodes `bytes` as every message that is defined here, for tests of the decoder.

@@ -57,6 +57,28 @@ impl Table {
     }
 }
 
+#[cfg(feature = "fake")]
+impl Table {
+    /// A table of these names.
+    pub(crate) fn of<'a>(names: impl Iterator<Item = (&'a str, u16)>) -> Self {
+        let mut entries = Vec::new();
+        for (name, id) in names {
+            entries.extend(id.to_be_bytes());
+            let mut field = [0; 64];
+            let length = name.len().min(63);
+            field[..length].copy_from_slice(&name.as_bytes()[..length]);
+            entries.extend(field);
+        }
+        Self { entries }
+    }
+
+    /// As it stands in a `sockclnt_create_reply`.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        u16::try_from(self.entries.len() / ENTRY).unwrap_or(u16::MAX).put(out);
+        out.extend_from_slice(&self.entries);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,12 +6,11 @@ use engine_ovs::OvsEngine;
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use userspace_core::{
-    conf::{HalfConf, InterfaceType},
     cx::Cx,
     engine::Engine,
     half::ContainerHalf,
     owner::{InstanceId, Owner},
-    spec::{Bridge, Device, InterfaceSpec, Memif, Network, VhostUser, Vlan},
+    spec::{Bridge, Network, Vlan},
 };
 use userspace_tests::{Container, Memory, Ovs, merged, ping, transfer, until};
 
@@ -23,40 +22,6 @@ use super::{
 
 /// The bridge in the container; its own port has the addresses.
 const BRIDGE: &str = "inner0";
-
-/// The device at the container's end of what the half describes.
-fn device(it: &Vswitch, container: &Container, config: &HalfConf) -> Device {
-    let path = |file: &Option<String>| it.shared(container).join(file.as_ref().expect("a socket's name"));
-    match config.iftype {
-        Some(InterfaceType::Memif) => {
-            let memif = config.memif.as_ref().expect("a memif");
-            Device::Memif(Memif {
-                role: memif.role.expect("a role"),
-                mode: memif.mode.unwrap_or_default(),
-                socket: path(&memif.socketfile),
-                rx_queues: memif.rx_queues.unwrap_or(1),
-                tx_queues: memif.tx_queues.unwrap_or(1),
-                ring_size: memif.ring_size.unwrap_or(1024),
-                buffer_bytes: memif.buffer_size.unwrap_or(2048),
-                secret: memif.secret.clone(),
-                zero_copy: true,
-                dma: false,
-            })
-        }
-        _ => {
-            let vhost = config.vhost.as_ref().expect("a vhost-user port");
-            Device::VhostUser(VhostUser {
-                mode: vhost.mode.expect("a mode"),
-                socket: path(&vhost.socketfile),
-                queues: vhost.queues.unwrap_or(1),
-                tx_retries: None,
-                gso: false,
-                packed: false,
-                event_idx: false,
-            })
-        }
-    }
-}
 
 /// Runs `work` in the container's network namespace, as a program there would.
 fn inside<T: Send>(container: &Container, work: impl AsyncFnOnce(Cx) -> T + Send) -> T {
@@ -73,8 +38,7 @@ fn network() -> Network {
 /// Makes the container's half in its Open vSwitch, with its addresses on the bridge.
 fn make(it: &Vswitch, container: &Container, inner: &Ovs) -> Owner {
     let half = ContainerHalf::from_json(&published(it, container)).expect("a half");
-    let device = device(it, container, &half.config);
-    let mut spec = InterfaceSpec { mac: half.config.mac, ..InterfaceSpec::of(device) };
+    let mut spec = half.spec(&it.shared(container)).expect("a device");
     let owner = Owner::new(half.attachment, InstanceId::new(7));
     inside(container, async |cx| {
         let engine = OvsEngine::in_container(Some(inner.db_socket()));

@@ -251,7 +251,7 @@ impl Work<'_> {
     }
 }
 
-/// Hands the container its half, when that is published.
+/// Hands the container its half, when that is published: with what its interface is to be given, whatever the host's network.
 pub(super) async fn publish(
     world: World<'_>,
     cx: Cx,
@@ -261,15 +261,17 @@ pub(super) async fn publish(
     let Container::Published(published) = &plan.container else {
         return Ok(());
     };
-    let half = half(plan, published, allocation);
+    let (_, Assignment { addresses, routes }) = addressing::assign(&network_of(plan), allocation)?;
+    let given = Allocation { ips: addresses, routes, dns: allocation.dns.clone() };
+    let half = half(plan, published, given);
     world.stores.open(&published.shared.dir).publish(cx, &half).await
 }
 
 /// The document for the container.
-fn half(plan: &Plan, published: &Published, allocation: &Allocation) -> ContainerHalf {
+fn half(plan: &Plan, published: &Published, allocation: Allocation) -> ContainerHalf {
     let mut config = published.config.clone();
     complete(&mut config, !allocation.ips.is_empty());
-    ContainerHalf { attachment: plan.owner.attachment.clone(), config, allocation: allocation.clone() }
+    ContainerHalf { attachment: plan.owner.attachment.clone(), config, allocation }
 }
 
 fn outcome(record: &Record, allocation: Allocation) -> Outcome {

@@ -19,6 +19,9 @@ use crate::{
 
 /// VPP's `memif_create` takes at most 2^14 descriptors (memif.api).
 const MAX_RING: u32 = 1 << 14;
+/// VPP's defaults (memif.api); DPDK's are others, so that both ends are told.
+pub(crate) const DEFAULT_RING_SIZE: u32 = 1024;
+pub(crate) const DEFAULT_BUFFER_BYTES: u16 = 2048;
 /// VPP keeps 24 bytes with the closing NUL (memif.api).
 const MAX_SECRET: usize = 23;
 /// Virtio's limit of queue pairs in DPDK's virtio_user (VIRTIO_MAX_VIRTQUEUE_PAIRS of virtio_user_dev.h is 8; the kernel's and
@@ -78,7 +81,7 @@ impl Half<'_> {
             rx_queues: queues("host.memif.rxQueues", typed.rx_queues)?,
             tx_queues: queues("host.memif.txQueues", typed.tx_queues)?,
             ring_size: ring(&typed)?,
-            buffer_bytes: typed.buffer_size.filter(|size| *size > 0).unwrap_or(2048),
+            buffer_bytes: typed.buffer_size.filter(|size| *size > 0).unwrap_or(DEFAULT_BUFFER_BYTES),
             secret: secret(&typed)?,
             zero_copy: !typed.no_zero_copy.unwrap_or(false),
             dma: typed.use_dma.unwrap_or(false),
@@ -199,7 +202,7 @@ fn queues(key: &str, typed: Option<u8>) -> Result<u8, Refusal> {
 }
 
 fn ring(typed: &MemifConf) -> Result<u32, Refusal> {
-    let size = typed.ring_size.filter(|size| *size > 0).unwrap_or(1024);
+    let size = typed.ring_size.filter(|size| *size > 0).unwrap_or(DEFAULT_RING_SIZE);
     if size.is_power_of_two() && size <= MAX_RING {
         return Ok(size);
     }

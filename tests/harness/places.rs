@@ -10,11 +10,11 @@ static LEFT: Condvar = Condvar::new();
 
 /// The right to run one.
 #[derive(Debug)]
-pub(super) struct Place(());
+pub(crate) struct Place(());
 
 impl Place {
     /// Waits until there is one.
-    pub(super) fn wait() -> Self {
+    pub(crate) fn wait() -> Self {
         let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         let free = LEFT.wait_while(taken, |taken| *taken >= AT_MOST);
         *free.unwrap_or_else(PoisonError::into_inner) += 1;

@@ -10,14 +10,14 @@ use std::{
 
 /// A running process, killed when dropped.
 #[derive(Debug)]
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     control: PathBuf,
 }
 
 /// A command that will become `program` in the namespace at `netns`, under the process id that it is started with, and writes to
 /// `log`.
-pub(super) fn daemon(netns: &Path, program: &str, log: &Path) -> Command {
+pub(crate) fn daemon(netns: &Path, program: &str, log: &Path) -> Command {
     let log = OpenOptions::new().append(true).create(true).open(log).expect("open a log");
     let mut command = Command::new("nsenter");
     command
@@ -30,21 +30,21 @@ pub(super) fn daemon(netns: &Path, program: &str, log: &Path) -> Command {
 }
 
 impl Daemon {
-    pub(super) fn spawn(command: &mut Command, control: &Path) -> Self {
+    pub(crate) fn spawn(command: &mut Command, control: &Path) -> Self {
         let child = command.spawn().unwrap_or_else(|error| panic!("run {command:?}: {error}"));
         Self { child, control: control.to_owned() }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn runs(&mut self) -> bool {
+    pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Asks it to end, and kills it when it does not.
-    pub(super) fn exit(mut self, words: &[&str]) {
+    pub(crate) fn exit(mut self, words: &[&str]) {
         let mut command = Command::new("ovs-appctl");
         command.args(["--timeout=5", "--target"]).arg(&self.control).args(words);
         let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -63,9 +63,20 @@ impl Drop for Daemon {
 }
 
 /// The last lines of a log.
-pub(super) fn tail(log: &Path) -> String {
+pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+/// Shows the end of a log when the test fails while this is there.
+pub(crate) struct TellOnPanic<'p>(pub(crate) &'p Path);
+
+impl Drop for TellOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the end of {}:\n{}", self.0.display(), tail(self.0));
+        }
+    }
 }

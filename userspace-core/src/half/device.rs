@@ -1,0 +1,110 @@
+//! What a container's engine is to make of a published half. Pure: the directory is joined, not looked at.
+
+use std::path::{Component, Path};
+
+use super::ContainerHalf;
+use crate::{
+    conf::{InterfaceType, MemifConf, VhostConf},
+    plan::userspace::{DEFAULT_BUFFER_BYTES, DEFAULT_RING_SIZE},
+    spec::{Device, InterfaceSpec, Memif, MemifRole, SocketMode, VhostUser},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+pub(super) fn spec(half: &ContainerHalf, dir: &Path) -> Result<InterfaceSpec, BoxError> {
+    let config = &half.config;
+    let device = match config.iftype {
+        Some(InterfaceType::Memif) => {
+            let typed = config.memif.as_ref().ok_or("it is a memif, and has no config.memif")?;
+            Device::Memif(memif(typed, dir)?)
+        }
+        Some(InterfaceType::VhostUser) => {
+            let typed = config.vhost.as_ref().ok_or("it is a vhost-user port, and has no config.vhost")?;
+            Device::VhostUser(vhost_user(typed, dir)?)
+        }
+        Some(other) => return Err(format!("config.iftype {other:?} needs nothing in the container").into()),
+        None => return Err("config.iftype is missing".into()),
+    };
+    Ok(InterfaceSpec { mac: config.mac, mtu_bytes: config.mtu, ..InterfaceSpec::of(device) })
+}
+
+fn memif(typed: &MemifConf, dir: &Path) -> Result<Memif, BoxError> {
+    let some = |queues: Option<u8>| queues.filter(|queues| *queues > 0).unwrap_or(1);
+    Ok(Memif {
+        role: typed.role.unwrap_or(MemifRole::Slave),
+        mode: typed.mode.unwrap_or_default(),
+        socket: dir.join(file(typed.socketfile.as_deref(), "config.memif.socketfile")?),
+        rx_queues: some(typed.rx_queues),
+        tx_queues: some(typed.tx_queues),
+        ring_size: typed.ring_size.filter(|size| *size > 0).unwrap_or(DEFAULT_RING_SIZE),
+        buffer_bytes: typed.buffer_size.filter(|size| *size > 0).unwrap_or(DEFAULT_BUFFER_BYTES),
+        secret: typed.secret.clone(),
+        zero_copy: !typed.no_zero_copy.unwrap_or(false),
+        dma: typed.use_dma.unwrap_or(false),
+    })
+}
+
+fn vhost_user(typed: &VhostConf, dir: &Path) -> Result<VhostUser, BoxError> {
+    Ok(VhostUser {
+        mode: typed.mode.unwrap_or(SocketMode::Client),
+        socket: dir.join(file(typed.socketfile.as_deref(), "config.vhost.socketfile")?),
+        queues: typed.queues.filter(|queues| *queues > 0).unwrap_or(1),
+        tx_retries: None,
+        gso: typed.enable_gso.unwrap_or(false),
+        packed: typed.enable_packed.unwrap_or(false),
+        event_idx: typed.enable_event_idx.unwrap_or(false),
+    })
+}
+
+/// A name below the directory. The Go plugins' readers join it to the directory too.
+fn file<'n>(name: Option<&'n str>, key: &str) -> Result<&'n Path, BoxError> {
+    let path = Path::new(name.unwrap_or_default());
+    let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if path.as_os_str().is_empty() || !stays {
+        return Err(format!("{key} {name:?} is not the name of a file in the directory").into());
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::MemifMode;
+
+    fn half(config: &str) -> ContainerHalf {
+        let text = format!(r#"{{"containerId":"c1","ifName":"net1","name":"net","config":{config}}}"#);
+        ContainerHalf::from_json(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_halves_of_a_go_plugin_are_devices() {
+        let memif = half(r#"{"iftype":"memif","memif":{"role":"slave","mode":"ip","socketfile":"a.sock"}}"#);
+        let Device::Memif(memif) = memif.spec(Path::new("/shared")).unwrap().device else {
+            panic!("a memif")
+        };
+        assert_eq!((memif.role, memif.mode), (MemifRole::Slave, MemifMode::Ip));
+        assert_eq!(memif.socket, Path::new("/shared/a.sock"));
+        assert_eq!((memif.rx_queues, memif.ring_size, memif.buffer_bytes), (1, 1024, 2048));
+        let vhost = half(r#"{"iftype":"vhostuser","mtu":1400,"vhost":{"mode":"server","socketfile":"b"}}"#);
+        let spec = vhost.spec(Path::new("/shared")).unwrap();
+        assert_eq!(spec.mtu_bytes, Some(1400));
+        let Device::VhostUser(vhost) = spec.device else { panic!("a vhost-user port") };
+        assert_eq!((vhost.mode, vhost.queues), (SocketMode::Server, 1));
+    }
+
+    #[test]
+    fn a_half_that_is_none_tells_what_is_wrong() {
+        for (config, word) in [
+            ("{}", "config.iftype"),
+            (r#"{"iftype":"memif"}"#, "config.memif"),
+            (r#"{"iftype":"memif","memif":{}}"#, "socketfile"),
+            (r#"{"iftype":"vhostuser","vhost":{"socketfile":"../other/a"}}"#, "../other/a"),
+            (r#"{"iftype":"memif","memif":{"socketfile":"/run/a"}}"#, "/run/a"),
+            (r#"{"iftype":"veth"}"#, "needs nothing"),
+        ] {
+            let error = half(config).spec(Path::new("/shared")).unwrap_err();
+            let text = crate::engine::chain(&error);
+            assert!(text.contains(word), "{config}: {text}");
+        }
+    }
+}
