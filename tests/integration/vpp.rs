@@ -14,5 +14,6 @@ macro_rules! on_both {
 
 mod conformance;
 mod inner;
+mod repair;
 mod support;
 mod traffic;
