@@ -122,3 +122,23 @@ fn the_watch_repairs_by_itself_whenever_the_vswitch_comes_back() {
     it.host.del(&red, &config);
     it.host.del(&green, &config);
 }
+
+// What the dead ovs-vswitchd wrote of its ports stands in the database until the new one has looked at them.
+#[test]
+fn the_watch_does_not_believe_what_a_dead_ovs_vswitchd_left() {
+    let Some(mut it) = Vswitch::with(&["ovs-dpdk", "hugepages"], Memory::Hugepages) else { return };
+    let red = it.host.container("red");
+    let config = it.net(json!({"host": {"iftype": "memif"}}));
+    let socket = it.socket(&red, &it.host.add(&red, &config));
+    let log = it.host.path("watch.log");
+    let text = || fs::read_to_string(&log).expect("read the log");
+    let mut service = it.host.service("repair --watch", &log);
+    until("the vswitch is watched", SOON, || text().contains("1 stood, 0 made again, 0 failed in "));
+    it.ovs.kill_vswitchd();
+    it.ovs.start_vswitchd();
+    until("it is mended", SOON, || text().contains("0 stood, 0 made again, 1 mended, 0 failed in "));
+    it.host.check(&red, &config).silent();
+    assert!(is_listened_at(&socket));
+    assert_eq!(service.terminate(), Some(0), "{}", text());
+    it.host.del(&red, &config);
+}
