@@ -135,8 +135,10 @@ fn the_watch_does_not_believe_what_a_dead_ovs_vswitchd_left() {
     let mut service = it.host.service("repair --watch", &log);
     until("the vswitch is watched", SOON, || text().contains("1 stood, 0 made again, 0 failed in "));
     it.ovs.kill_vswitchd();
+    until("the watch has heard of it", SOON, || text().contains(" does not answer: "));
     it.ovs.start_vswitchd();
     until("it is mended", SOON, || text().contains("0 stood, 0 made again, 1 mended, 0 failed in "));
+    assert_eq!(text().matches(" failed in ").count(), 2, "a pass at the start and one after: {}", text());
     it.host.check(&red, &config).silent();
     assert!(is_listened_at(&socket));
     assert_eq!(service.terminate(), Some(0), "{}", text());
