@@ -1,21 +1,22 @@
 //! VLANs of a port in a bridge domain.
 //!
 //! An access port gets its tag by a rewrite: what comes in is tagged, what goes out must have that tag and loses it. A trunk is a
-//! sub-interface for each VLAN, which keeps the tag. The port itself is a member too when it has a native VLAN.
+//! sub-interface for each VLAN, which keeps the tag. The port itself is a member too when it has a native VLAN. VPP sends a frame of another
+//! VLAN there all the same, unless it is told to filter.
 
 use userspace_core::{engine::EngineError, fault, spec::Vlan};
 use vpp_api_client::{
     Client,
     messages::{
         interface::{CreateSubif, SwInterfaceDetails, SwInterfaceDump},
-        l2::L2InterfaceVlanTagRewrite,
+        l2::{L2InterfaceEfpFilter, L2InterfaceVlanTagRewrite},
     },
     types::{SubIfFlags, SwIfIndex, VtrOp},
 };
 
 use crate::{
     access::{self, ask},
-    error,
+    error::{self, retval},
 };
 
 /// Makes the sub-interfaces of a trunk.
@@ -36,6 +37,7 @@ pub(crate) async fn set(
             Some(sub) => sub,
             None => create(vpp, index, *id).await?,
         };
+        filter(vpp, sub).await?;
         ask(vpp, &format!("set the sub-interface of VLAN {id} up"), &access::up(sub)).await?;
     }
     Ok(())
@@ -85,7 +87,18 @@ pub(crate) async fn rewrite(vpp: &Client, sw_if_index: SwIfIndex, vlan: &Vlan) -
         tag2: 0,
     };
     ask(vpp, &format!("give the port its VLAN {id}"), &push).await?;
+    filter(vpp, sw_if_index).await?;
     fault::point("after tag rewrite")
+}
+
+/// Lets the port send frames of its own VLAN alone.
+async fn filter(vpp: &Client, sw_if_index: SwIfIndex) -> Result<(), EngineError> {
+    let request = L2InterfaceEfpFilter { sw_if_index, enable_disable: true };
+    match vpp.request(&request).await {
+        // VPP answers with the number of whatever failed last, and does it. Only that there is no such interface is its own answer.
+        Err(error) if error.retval().is_some_and(|retval| retval != retval::NO_SUCH_INTERFACE) => Ok(()),
+        answered => answered.map(drop).map_err(error::doing("keep other VLANs from the port")),
+    }
 }
 
 /// How the port treats tags, as VPP has it: the rewrite of its own, and its sub-interfaces.

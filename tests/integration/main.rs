@@ -26,6 +26,7 @@
 //! the engine's own in 59 (a kernel is never down; an IPAM's are shown), 47 (Kubernetes).
 
 mod announce;
+mod apps;
 mod bridged;
 mod chain;
 mod check;

@@ -12,8 +12,12 @@ macro_rules! on_both {
     };
 }
 
+mod apps;
 mod conformance;
 mod inner;
+mod kernel;
+mod limits;
 mod repair;
 mod support;
 mod traffic;
+mod vlans;

@@ -1,28 +1,12 @@
-//! Applications of containers: testpmd over what the published half says, and packets that are sent and counted.
+//! Applications of containers on Open vSwitch: testpmd over what the published half says.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::fs;
 
 use serde_json::Value;
-use userspace_tests::{Container, Memory, Testpmd, TestpmdBuilder, until};
+use userspace_tests::{Container, Memory, Testpmd};
 
 use super::support::Vswitch;
-
-pub(super) const RED: &str = "02:00:00:00:00:01";
-pub(super) const BLUE: &str = "02:00:00:00:00:02";
-
-/// How many bursts of 32 packets are sent at once. More would not fit the 256 descriptors of a testpmd that gets no time just then.
-const BURSTS: u32 = 5;
-/// All packets of them.
-pub(super) const PACKETS: u64 = 160;
-
-/// Long enough for a machine that does much else.
-pub(super) const LIMIT: Duration = Duration::from_secs(15);
-
-/// A testpmd for the container that will send to `peer`, without a port as yet.
-pub(super) fn app(container: &Container, memory: Memory, peer: &str) -> TestpmdBuilder {
-    let builder = Testpmd::build(&container.netns).peer(peer);
-    if memory == Memory::Hugepages { builder } else { builder.no_huge() }
-}
+pub(super) use crate::apps::{BLUE, LIMIT, PACKETS, RED, app, count, hear, meet, settle};
 
 /// Attaches a container, without hugepages, with a testpmd that listens for the vswitch.
 pub(super) fn attached(
@@ -39,51 +23,4 @@ pub(super) fn attached(
 pub(super) fn published(it: &Vswitch, container: &Container) -> Vec<u8> {
     let path = it.shared(container).join(format!("configData-{}-eth0.json", container.id));
     fs::read(path).expect("the published half")
-}
-
-/// Sends until packets arrive, each way: a vswitch needs a moment to use a port whose other end has come. Then counts from 0.
-pub(super) fn meet(apps: &mut [Testpmd; 2]) {
-    let [first, second] = apps;
-    hear(first, second);
-    hear(second, first);
-    for app in apps {
-        app.command("clear port stats all");
-    }
-}
-
-/// Sends until a packet arrives. Neither is forwarding before and after.
-pub(super) fn hear(from: &mut Testpmd, to: &mut Testpmd) {
-    to.start();
-    until("a first packet arrives", LIMIT, || {
-        from.send(1);
-        sleep(Duration::from_millis(20));
-        from.stop();
-        to.received() > 0
-    });
-    settle(to);
-    to.stop();
-}
-
-/// Waits until no more packets arrive; how many came in all.
-pub(super) fn settle(app: &mut Testpmd) -> u64 {
-    loop {
-        let before = app.received();
-        sleep(Duration::from_millis(100));
-        if app.received() == before {
-            return before;
-        }
-    }
-}
-
-/// Sends [`PACKETS`], and waits until no more arrive; how many did. The other application is not forwarding before and after.
-pub(super) fn count(from: &mut Testpmd, to: &mut Testpmd) -> u64 {
-    let [sent, received] = [from.sent(), to.received()];
-    to.start();
-    from.send(BURSTS);
-    until("all packets are sent", LIMIT, || from.sent() - sent >= PACKETS);
-    let came = settle(to) - received;
-    from.stop();
-    to.stop();
-    assert_eq!(from.sent() - sent, PACKETS, "sent");
-    came
 }

@@ -7,7 +7,7 @@ use userspace_tests::{Container, Flavour, until};
 
 use super::{inner::Inner, support::OnVpp};
 
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
 /// The addresses of a result, without their prefix lengths.
 pub(super) fn addresses(result: &Value) -> Vec<String> {

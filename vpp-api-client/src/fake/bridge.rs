@@ -8,7 +8,7 @@ use crate::{
     codec::Text,
     messages::l2::{
         BridgeDomainAddDel, BridgeDomainAddDelV2, BridgeDomainAddDelV2Reply, BridgeDomainDetails,
-        BridgeDomainDump, L2InterfaceVlanTagRewrite, MAX_BD_ID, SwInterfaceSetL2Bridge,
+        BridgeDomainDump, L2InterfaceEfpFilter, L2InterfaceVlanTagRewrite, MAX_BD_ID, SwInterfaceSetL2Bridge,
     },
     types::{BridgeMember, L2PortType, SwIfIndex, VtrOp},
 };
@@ -37,6 +37,8 @@ pub(crate) fn register(handlers: &mut Handlers) {
     handlers.dump(|model, dump: &BridgeDomainDump| list(model, dump));
     handlers.done(set_bridge);
     handlers.done(rewrite);
+    // No packets are filtered here, and no message tells whether they would be.
+    handlers.done(|model, request: &L2InterfaceEfpFilter| model.get_mut(request.sw_if_index).map(drop));
 }
 
 fn older(request: &BridgeDomainAddDelV2, bd_id: u32) -> BridgeDomainAddDel {

@@ -41,6 +41,13 @@ messages! {
     }
     /// Done, or not.
     reply L2InterfaceVlanTagRewriteReply "l2_interface_vlan_tag_rewrite_reply_e8d4e804" { retval: i32 }
+    /// Lets an interface send only what it could have received: with a tag that it pushes, frames with that tag; of a sub-interface, frames
+    /// with its tag. The reply's `retval` may be that of an earlier, failed request about an address (VPP 22.10 to 26.06).
+    request L2InterfaceEfpFilter "l2_interface_efp_filter_5501adee" -> L2InterfaceEfpFilterReply {
+        sw_if_index: SwIfIndex, enable_disable: bool,
+    }
+    /// Done, or not.
+    reply L2InterfaceEfpFilterReply "l2_interface_efp_filter_reply_e8d4e804" { retval: i32 }
 }
 
 /// What bridge domains need of a number: 1 to 2^24 - 1. Domain 0 is VPP's own.
