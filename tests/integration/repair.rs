@@ -1,7 +1,11 @@
 //! `userspace repair`: what was lost is there again as it was, and what stands is not touched.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use userspace_tests::{Container, Finished, Host, ping};
+use userspace_tests::{Container, Finished, Host, assert_same, ping, until};
+
+const SOON: Duration = Duration::from_secs(30);
 
 fn port(result: &Value) -> String {
     result["interfaces"][0]["name"].as_str().expect("a name").to_owned()
@@ -57,7 +61,7 @@ fn a_lost_pair_is_made_again_and_its_neighbour_stays() {
         assert!(ping(&red.netns, &there));
         host.del(&red, &config);
         host.del(&green, &config);
-        userspace_tests::assert_same(&before, &host.world(), "in the end");
+        assert_same(&before, &host.world(), "in the end");
     }
 }
 
@@ -106,7 +110,7 @@ fn what_cannot_be_brought_about_is_told_and_left() {
         1,
         &["failed      blue/red/eth0 (linux): ", "the MTU is 1300, not 1400", "1 failed\n"],
     );
-    userspace_tests::assert_same(&before, &host.world(), "after the repair");
+    assert_same(&before, &host.world(), "after the repair");
     host.del(&red, &config);
 }
 
@@ -121,7 +125,7 @@ fn what_others_changed_in_the_container_is_theirs() {
     }
     let before = host.world();
     told(&host.command("repair"), 0, &["1 stood, 0 made again, 0 failed\n"]);
-    userspace_tests::assert_same(&before, &host.world(), "after the repair");
+    assert_same(&before, &host.world(), "after the repair");
     host.del(&red, &config);
 }
 
@@ -132,9 +136,11 @@ fn a_container_that_is_gone_and_one_without_a_host_half_are_skipped() {
     let [red, green] = ["red", "green"].map(|id| host.container(id));
     let config = host.net(json!({}));
     let macvlan = host.net(json!({"host": {"iftype": "macvlan", "netType": "none", "bridge": null, "macvlan": {"master": "up0"}}}));
-    host.add(&red, &config);
+    let result = host.add(&red, &config);
     host.add(&green, &macvlan);
     red.netns.delete();
+    // The kernel takes its pairs away a moment later.
+    until("the pair has gone", SOON, || host.netns().link(&port(&result)).is_none());
     let before = host.world();
     told(
         &host.command("repair"),
@@ -145,7 +151,7 @@ fn a_container_that_is_gone_and_one_without_a_host_half_are_skipped() {
             "0 stood, 0 made again, 2 skipped, 0 failed\n",
         ],
     );
-    userspace_tests::assert_same(&before, &host.world(), "after the repair");
+    assert_same(&before, &host.world(), "after the repair");
     host.del(&red, &config);
     host.del(&green, &macvlan);
 }
@@ -160,9 +166,7 @@ fn a_watch_repairs_what_was_lost_before_it_and_ends_cleanly() {
     let log = host.path("watch.log");
     let mut service = host.service("repair --watch", &log);
     let text = || std::fs::read_to_string(&log).expect("read the log");
-    userspace_tests::until("it is repaired", std::time::Duration::from_secs(20), || {
-        text().contains("linux: 0 stood, 1 made again, 0 failed in ")
-    });
+    until("it is repaired", SOON, || text().contains("linux: 0 stood, 1 made again, 0 failed in "));
     host.check(&red, &config).silent();
     // No lock is held while it waits.
     host.del(&red, &config);

@@ -19,6 +19,7 @@ mod inner;
 mod kernel;
 mod limits;
 mod parallel;
+mod repair;
 mod support;
 mod traffic;
 mod vlans;

@@ -60,6 +60,24 @@ fn what_an_empty_database_has_lost_is_made_again() {
 }
 
 #[test]
+fn a_pair_that_is_gone_below_its_port_is_made_again() {
+    let Some(it) = Vswitch::with(&["ovs-dpdk", "host-local"], Memory::NoHuge) else { return };
+    let red = it.host.container("red");
+    let config = veth(&it, json!({}));
+    let before = it.everything();
+    it.host.add(&red, &config);
+    let (had, addresses) = (rows(&it, &red), red.netns.addresses("eth0"));
+    it.host.netns().ip(&format!("link delete {}", port_name(&red)));
+    it.host.check(&red, &config).error(103);
+    let repaired = it.host.command("repair");
+    assert!(repaired.stdout.contains("made again  blue/red/eth0 (ovs-dpdk)\n"), "{repaired:#?}");
+    it.host.check(&red, &config).silent();
+    assert_eq!((rows(&it, &red), red.netns.addresses("eth0")), (had, addresses));
+    it.host.del(&red, &config);
+    it.is_as(&before, "in the end");
+}
+
+#[test]
 fn without_the_vswitch_all_fail_at_once_and_are_told() {
     let Some(mut it) = Vswitch::with(&["ovs-dpdk"], Memory::NoHuge) else { return };
     let containers = ["red", "green"].map(|id| it.host.container(id));
@@ -103,4 +121,26 @@ fn the_watch_repairs_by_itself_whenever_the_vswitch_comes_back() {
     assert_eq!(service.terminate(), Some(0), "{text}");
     it.host.del(&red, &config);
     it.host.del(&green, &config);
+}
+
+// What the dead ovs-vswitchd wrote of its ports stands in the database until the new one has looked at them.
+#[test]
+fn the_watch_does_not_believe_what_a_dead_ovs_vswitchd_left() {
+    let Some(mut it) = Vswitch::with(&["ovs-dpdk", "hugepages"], Memory::Hugepages) else { return };
+    let red = it.host.container("red");
+    let config = it.net(json!({"host": {"iftype": "memif"}}));
+    let socket = it.socket(&red, &it.host.add(&red, &config));
+    let log = it.host.path("watch.log");
+    let text = || fs::read_to_string(&log).expect("read the log");
+    let mut service = it.host.service("repair --watch", &log);
+    until("the vswitch is watched", SOON, || text().contains("1 stood, 0 made again, 0 failed in "));
+    it.ovs.kill_vswitchd();
+    until("the watch has heard of it", SOON, || text().contains(" does not answer: "));
+    it.ovs.start_vswitchd();
+    until("it is mended", SOON, || text().contains("0 stood, 0 made again, 1 mended, 0 failed in "));
+    assert_eq!(text().matches(" failed in ").count(), 2, "a pass at the start and one after: {}", text());
+    it.host.check(&red, &config).silent();
+    assert!(is_listened_at(&socket));
+    assert_eq!(service.terminate(), Some(0), "{}", text());
+    it.host.del(&red, &config);
 }
