@@ -279,14 +279,4 @@ impl Model {
                 || interfaces.values().any(|interface| interface.tables[usize::from(*is_ip6)] == *id)
         });
     }
-
-    /// Paths by a deleted interface go.
-    pub(crate) fn forget_in_routes(&mut self, index: u32) {
-        for table in self.tables.values_mut() {
-            for paths in table.routes.values_mut() {
-                paths.retain(|path| path.sw_if_index.0 != index);
-            }
-            table.routes.retain(|_, paths| !paths.is_empty());
-        }
-    }
 }

@@ -53,7 +53,9 @@ pub(crate) async fn numbers(at: &At) {
 }
 
 pub(crate) async fn members(at: &At) {
-    let [one, two] = [at.loopback(11).await, at.loopback(12).await];
+    let mut both = [at.loopback(11).await, at.loopback(12).await];
+    both.sort_by_key(|index| index.0);
+    let [one, two] = both;
     let join = |rx_sw_if_index, bd_id| SwInterfaceSetL2Bridge {
         rx_sw_if_index,
         bd_id,

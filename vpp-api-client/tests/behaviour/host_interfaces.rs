@@ -9,17 +9,17 @@ use vpp_api_client::{
 
 use crate::at::{At, text};
 
-/// A dummy device, as long as this value lives.
-struct Dummy(String);
+/// A kernel device, as long as this value lives.
+struct Device(String);
 
-impl Dummy {
+impl Device {
     fn new(at: &At) -> Option<Self> {
         let name = format!("fv{}{}", u8::from(at.is_real), std::process::id());
-        ip(&["link", "add", &name, "type", "dummy"]).then_some(Self(name))
+        ip(&["link", "add", &name, "type", "veth", "peer", &format!("{name}p")]).then_some(Self(name))
     }
 }
 
-impl Drop for Dummy {
+impl Drop for Device {
     fn drop(&mut self) {
         ip(&["link", "del", &self.0]);
     }
@@ -44,23 +44,23 @@ fn attach(netdev: &str) -> AfPacketCreateV3 {
 pub(crate) async fn of_the_kernel(at: &At) {
     assert_eq!(at.retval(&attach("nobody")).await, -71);
     assert_eq!(at.retval(&AfPacketDelete { host_if_name: text("nobody") }).await, -11);
-    let Some(dummy) = Dummy::new(at) else {
-        println!("skipped: kernel interfaces of VPP: no dummy device can be made");
+    let Some(device) = Device::new(at) else {
+        println!("skipped: kernel interfaces of VPP: no veth can be made");
         return;
     };
-    let index = at.done(&attach(&dummy.0)).await.sw_if_index;
-    let again = at.vpp.ask(&attach(&dummy.0)).await.unwrap();
+    let index = at.done(&attach(&device.0)).await.sw_if_index;
+    let again = at.vpp.ask(&attach(&device.0)).await.unwrap();
     assert_eq!((again.retval, again.sw_if_index), (-79, index));
     let made = at.look(index).await.unwrap();
-    assert_eq!(made.interface_name.to_string(), format!("host-{}", dummy.0));
+    assert_eq!(made.interface_name.to_string(), format!("host-{}", device.0));
     assert_eq!(made.interface_dev_type.to_string(), "af-packet");
     assert_eq!((made.mtu, made.link_mtu), ([9000, 0, 0, 0], 9000));
     let found = at.dump(&AfPacketDump {}).await;
     assert_eq!(
         (found.len(), found[0].sw_if_index, found[0].host_if_name.to_string()),
-        (1, index, dummy.0.clone())
+        (1, index, device.0.clone())
     );
-    at.done(&AfPacketDelete { host_if_name: text(&dummy.0) }).await;
-    assert_eq!(at.retval(&AfPacketDelete { host_if_name: text(&dummy.0) }).await, -11);
+    at.done(&AfPacketDelete { host_if_name: text(&device.0) }).await;
+    assert_eq!(at.retval(&AfPacketDelete { host_if_name: text(&device.0) }).await, -11);
     assert_eq!(at.look(index).await, None);
 }
