@@ -51,6 +51,7 @@ pub(crate) mod retval {
     pub(crate) const UNSUPPORTED: i32 = -126;
     pub(crate) const DUPLICATE_IF_ADDRESS: i32 = -127;
     pub(crate) const BD_ALREADY_HAS_BVI: i32 = -152;
+    pub(crate) const INVALID_PREFIX_LENGTH: i32 = -171;
 }
 
 /// What an interface is.

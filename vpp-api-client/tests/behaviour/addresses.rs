@@ -25,6 +25,8 @@ async fn run(at: &At, one: SwIfIndex, two: SwIfIndex, steps: &[(usize, bool, &st
 pub(crate) async fn of_ipv4(at: &At) {
     let [one, two] = [at.loopback(21).await, at.loopback(22).await];
     let steps = [
+        (0, true, "10.9.0.1/33", -59),
+        (0, true, "10.9.0.1/0", -59),
         (0, true, "10.9.0.1/24", 0),
         (0, true, "10.9.0.1/24", -105),
         (0, true, "10.9.0.2/24", 0),
@@ -34,7 +36,7 @@ pub(crate) async fn of_ipv4(at: &At) {
         (1, true, "10.9.0.1/32", -105),
         (1, true, "10.0.0.1/8", -105),
         (1, true, "10.10.0.1/24", 0),
-        (1, true, "10.11.0.1/33", -59),
+        (1, true, "11.11.0.1/0", -105),
         (1, false, "10.9.0.1/24", -60),
     ];
     run(at, one, two, &steps).await;
@@ -44,6 +46,9 @@ pub(crate) async fn of_ipv4(at: &At) {
     run(at, one, two, &steps).await;
     assert_eq!(addresses(at, SwIfIndex(4000), false).await, [""; 0]);
     assert_eq!(at.address(SwIfIndex(4000), true, "10.9.0.1/24").await, -2);
+    for address in ["10.9.0.1/24", "fd09::1/64"] {
+        assert_eq!(at.address(SwIfIndex(0), true, address).await, -126, "{address}");
+    }
     for index in [one, two] {
         at.delete_loopback(index).await;
     }
@@ -59,7 +64,8 @@ pub(crate) async fn of_ipv6(at: &At) {
         (1, true, "fd09::77/64", -127),
         (1, true, "fd09::77/128", -127),
         (1, true, "fd10::1/64", 0),
-        (1, true, "fd11::1/129", -59),
+        (1, true, "fe80::5/64", -59),
+        (1, true, "fe80::5/128", 0),
         (1, false, "fd09::1/64", -60),
     ];
     run(at, one, two, &steps).await;

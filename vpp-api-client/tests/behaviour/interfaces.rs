@@ -5,8 +5,8 @@ use vpp_api_client::{
         interface::{
             CreateLoopbackInstance, CreateSubif, CreateVlanSubif, DeleteLoopback, DeleteSubif,
             SwInterfaceDump, SwInterfaceEvent, SwInterfaceRxPlacementDump, SwInterfaceSetFlags,
-            SwInterfaceSetMacAddress, SwInterfaceSetMtu, SwInterfaceSetRxMode, SwInterfaceTagAddDel,
-            WantInterfaceEvents,
+            SwInterfaceSetMacAddress, SwInterfaceSetMtu, SwInterfaceSetRxMode, SwInterfaceSetRxPlacement,
+            SwInterfaceTagAddDel, WantInterfaceEvents,
         },
         ip::IpUnnumberedDump,
         l2::{BridgeDomainAddDel, BridgeDomainDump, SwInterfaceSetL2Bridge},
@@ -158,7 +158,11 @@ pub(crate) async fn receive_queues(at: &At) {
     assert_eq!(at.dump(&SwInterfaceRxPlacementDump { sw_if_index }).await, []);
     let mode =
         |sw_if_index, mode| SwInterfaceSetRxMode { sw_if_index, queue_id_valid: false, queue_id: 0, mode };
-    assert_eq!(at.retval(&mode(sw_if_index, RxMode::POLLING)).await, -9);
+    assert_eq!(at.retval(&mode(sw_if_index, RxMode::POLLING)).await, 0);
+    let queue = SwInterfaceSetRxMode { queue_id_valid: true, ..mode(sw_if_index, RxMode::POLLING) };
+    assert_eq!(at.retval(&queue).await, -9, "it has none");
+    let place = SwInterfaceSetRxPlacement { sw_if_index, queue_id: 0, worker_id: 0, is_main: true };
+    assert_eq!(at.retval(&place).await, -9);
     assert_eq!(at.retval(&mode(NOBODY, RxMode::POLLING)).await, -2);
     assert_eq!(at.socket(31, Some(&at.path("s"))).await, 0);
     let (_, memif) = at.memif(31, |_| {}).await;
@@ -195,7 +199,8 @@ pub(crate) async fn events(at: &At) {
 }
 
 pub(crate) async fn command_line(at: &At) {
-    let run = async |cmd: &str| at.done(&CliInband { cmd: cmd.into() }).await.reply.to_string();
-    assert!(run("show version").await.starts_with("vpp v"));
-    assert_eq!(run("no such").await, "unknown input `no such'\n");
+    let version = at.done(&CliInband { cmd: "show version".into() }).await;
+    assert!(version.reply.to_string().starts_with("vpp v"));
+    let unknown = at.vpp.ask(&CliInband { cmd: "no such".into() }).await.unwrap();
+    assert_eq!((unknown.retval, unknown.reply.to_string()), (-1, "unknown input `no such'\n".to_owned()));
 }

@@ -61,7 +61,8 @@ pub(crate) async fn interfaces_on_a_socket(at: &At) {
     assert_eq!(made.l2_address[..2], [2, 0xfe]);
     at.up(index).await;
     assert_eq!(at.look(index).await.unwrap().flags.0, 1, "nobody is connected");
-    let all = at.dump(&MemifDump {}).await;
+    let mut all = at.dump(&MemifDump {}).await;
+    all.sort_by_key(|one| one.id);
     let shown: Vec<_> =
         all.iter().map(|one| (one.sw_if_index, one.id, one.socket_id, one.role, one.ring_size)).collect();
     let master = MemifRole::MASTER;

@@ -79,6 +79,7 @@ pub(crate) async fn paths_and_lookups(at: &At) {
         (route(999, "10.8.0.0/24", vec![by(None)]), -3),
         (route(0, "10.8.0.0/24", vec![]), -52),
         (route(0, "10.8.0.0/24", vec![path(SwIfIndex(4000), None)]), -54),
+        (route(0, "10.8.0.0/33", vec![by(None)]), -171),
         (route(0, "10.8.0.0/24", vec![by(Some("10.8.0.9"))]), 0),
         (route(0, "10.8.0.0/24", vec![by(Some("10.8.0.9"))]), 0),
     ] {
@@ -94,7 +95,7 @@ pub(crate) async fn paths_and_lookups(at: &At) {
     // On the link, to one address: as the gateway's routes to containers are.
     at.done(&route(0, "10.8.1.5/32", vec![by(None)])).await;
     let (_, paths) = lookup(at, 0, "10.8.1.5/32", 1).await.unwrap();
-    assert_eq!((paths.len(), paths[0].0, paths[0].1), (1, 0, loopback));
+    assert_eq!(paths, [(0, loopback, "10.8.1.5".to_owned())]);
     let dumped = at.dump(&IpRouteDump { table_id: 0, is_ip6: false, ..Default::default() }).await;
     let dumped: Vec<_> = dumped.iter().map(|one| shown(&one.prefix)).collect();
     for dst in ["10.8.0.0/24", "10.8.1.5/32", "0.0.0.0/0"] {
@@ -112,18 +113,22 @@ pub(crate) async fn connected_routes(at: &At) {
     let loopback = at.loopback(32).await;
     assert_eq!(at.address(loopback, true, "10.7.0.1/24").await, 0);
     assert_eq!(at.address(loopback, true, "fd07::1/64").await, 0);
+    assert_eq!(lookup(at, 0, "10.7.0.0/24", 1).await, Err(-6), "the interface is down");
     at.up(loopback).await;
     let dumped = at.dump(&IpRouteDump { table_id: 0, is_ip6: false, ..Default::default() }).await;
-    let dumped: Vec<_> =
+    let mut dumped: Vec<_> =
         dumped.iter().map(|one| shown(&one.prefix)).filter(|dst| dst.starts_with("10.7.")).collect();
-    assert_eq!(dumped, ["10.7.0.0/24", "10.7.0.0/32", "10.7.0.1/32", "10.7.0.255/32"]);
-    let (_, paths) = lookup(at, 0, "10.7.0.0/24", 1).await.unwrap();
+    dumped.sort();
+    assert_eq!(dumped, ["10.7.0.0/32", "10.7.0.1/24", "10.7.0.1/32", "10.7.0.255/32"]);
+    let (dst, paths) = lookup(at, 0, "10.7.0.0/24", 1).await.unwrap();
+    assert_eq!(dst, "10.7.0.1/24", "as it was first written");
     assert_eq!(paths, [(0, loopback, "0.0.0.0".to_owned())]);
     let (_, paths) = lookup(at, 0, "10.7.0.1/32", 1).await.unwrap();
     assert_eq!((paths[0].0, paths[0].1), (FibPathType::LOCAL.0, loopback));
     let dumped = at.dump(&IpRouteDump { table_id: 0, is_ip6: true, ..Default::default() }).await;
-    let dumped: Vec<_> =
+    let mut dumped: Vec<_> =
         dumped.iter().map(|one| shown(&one.prefix)).filter(|dst| dst.starts_with("fd07")).collect();
+    dumped.sort();
     assert_eq!(dumped, ["fd07::/64", "fd07::1/128"]);
     at.delete_loopback(loopback).await;
     assert_eq!(lookup(at, 0, "10.7.0.0/24", 1).await, Err(-6));
@@ -134,6 +139,10 @@ pub(crate) async fn routes_of_a_deleted_interface(at: &At) {
     at.up(loopback).await;
     at.done(&route(0, "10.6.0.0/24", vec![path(loopback, None)])).await;
     at.delete_loopback(loopback).await;
-    let found = lookup(at, 0, "10.6.0.0/24", 1).await;
-    assert_eq!(found, Err(-6));
+    let stays = Ok(("10.6.0.0/24".to_owned(), vec![(0, loopback, "0.0.0.0".to_owned())]));
+    assert_eq!(lookup(at, 0, "10.6.0.0/24", 1).await, stays);
+    let remove = IpRouteAddDel { is_add: false, ..route(0, "10.6.0.0/24", vec![path(loopback, None)]) };
+    assert_eq!(at.retval(&remove).await, -54, "by an interface that is gone");
+    at.done(&IpRouteAddDel { paths: vec![].into(), ..remove }).await;
+    assert_eq!(lookup(at, 0, "10.6.0.0/24", 1).await, Err(-6));
 }
