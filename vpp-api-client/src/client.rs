@@ -405,13 +405,14 @@ async fn receive_all(
 ) {
     let mut bytes = vec![0; 64 << 10];
     loop {
-        while let Ok(Some(message)) = splitter.next_message() {
-            lock(&pending).deliver(message);
-        }
-        let is_over = splitter.next_message().is_err();
-        match stream.read(&mut bytes).await {
-            Ok(count) if count > 0 && !is_over => splitter.push(&bytes[..count]),
-            _ => break,
+        match splitter.next_message() {
+            Ok(Some(message)) => lock(&pending).deliver(message),
+            Ok(None) => match stream.read(&mut bytes).await {
+                Ok(count) if count > 0 => splitter.push(&bytes[..count]),
+                _ => break,
+            },
+            // Where the next message begins nobody knows any more.
+            Err(_) => break,
         }
     }
     lock(&pending).end();

@@ -70,22 +70,22 @@ fn add_del(model: &mut Model, request: &SwInterfaceAddDelAddress) -> Outcome {
         interface.addresses.remove(place.ok_or(retval::ADDRESS_NOT_FOUND_FOR_INTERFACE)?);
         return Ok(());
     }
-    if !wanted.is_ip6 && !interface_supports_addresses(model, request.sw_if_index) {
+    // `local0` has none.
+    if request.sw_if_index.0 == 0 {
         return Err(retval::UNSUPPORTED);
     }
-    if wanted.length == 0 || wanted.length > wanted.width() {
-        return Err(retval::ADDRESS_LENGTH_MISMATCH);
+    if wanted.is_link_local() && wanted.length == wanted.width() {
+        // It is kept apart from the others, and not listed.
+        return Ok(());
     }
-    if overlaps(model, request.sw_if_index.0, wanted) {
+    if !wanted.is_link_local() && overlaps(model, request.sw_if_index.0, wanted) {
         return Err(if wanted.is_ip6 { retval::DUPLICATE_IF_ADDRESS } else { retval::ADDRESS_IN_USE });
+    }
+    if wanted.is_link_local() || wanted.length == 0 || wanted.length > wanted.width() {
+        return Err(retval::ADDRESS_LENGTH_MISMATCH);
     }
     model.get_mut(request.sw_if_index)?.addresses.push(request.prefix);
     Ok(())
-}
-
-/// `local0` is for VPP's own packets.
-fn interface_supports_addresses(_: &Model, index: SwIfIndex) -> bool {
-    index.0 != 0
 }
 
 /// Whether the table has an address whose network covers the new one or is covered by it. Several of one network on one interface are

@@ -61,8 +61,7 @@ fn add_del(model: &mut Model, request: &BridgeDomainAddDel) -> Outcome {
     let id = request.bd_id;
     if request.is_add {
         return match id {
-            0 => Err(retval::BD_NOT_MODIFIABLE),
-            _ if model.domains.contains_key(&id) => Err(retval::BD_ALREADY_EXISTS),
+            _ if id == 0 || model.domains.contains_key(&id) => Err(retval::BD_ALREADY_EXISTS),
             _ if id > MAX_BD_ID => Err(retval::BD_ID_EXCEED_MAX),
             _ => {
                 let BridgeDomainAddDel { flood, uu_flood, forward, learn, arp_term, arp_ufwd, .. } = *request;
@@ -115,15 +114,12 @@ fn details(bd_id: u32, domain: &Domain) -> BridgeDomainDetails {
 /// Into a domain, which is made when missing, or out of any.
 fn set_bridge(model: &mut Model, request: &SwInterfaceSetL2Bridge) -> Outcome {
     let index = request.rx_sw_if_index.0;
-    let is_ethernet = model.get(request.rx_sw_if_index)?.is_ethernet();
+    model.get(request.rx_sw_if_index)?;
     if request.port_type.0 > L2PortType::UU_FWD.0 {
         return Err(retval::INVALID_VALUE);
     }
     if request.enable && request.bd_id > MAX_BD_ID {
         return Err(retval::BD_ID_EXCEED_MAX);
-    }
-    if !is_ethernet {
-        return Err(retval::NON_ETHERNET);
     }
     if !request.enable {
         model.leave_domain(index);

@@ -189,12 +189,8 @@ fn set_rx_mode(model: &mut Model, request: &SwInterfaceSetRxMode) -> Outcome {
     if matches!(interface.kind, Kind::Sub(_)) {
         return Err(retval::INVALID_VALUE);
     }
-    let is_known =
-        matches!(request.mode, RxMode::POLLING | RxMode::INTERRUPT | RxMode::ADAPTIVE | RxMode::DEFAULT);
-    if !is_known || matches!(interface.kind, Kind::Local | Kind::Loopback) {
-        return Err(retval::UNIMPLEMENTED);
-    }
     let mode = if request.mode == RxMode::DEFAULT { RxMode::POLLING } else { request.mode };
+    // One without queues is content with any mode.
     if !request.queue_id_valid {
         interface.queues.iter_mut().for_each(|queue| queue.1 = mode);
         return Ok(());

@@ -50,8 +50,8 @@ pub(crate) mod retval {
     pub(crate) const BD_ID_EXCEED_MAX: i32 = -122;
     pub(crate) const UNSUPPORTED: i32 = -126;
     pub(crate) const DUPLICATE_IF_ADDRESS: i32 = -127;
-    pub(crate) const NON_ETHERNET: i32 = -151;
     pub(crate) const BD_ALREADY_HAS_BVI: i32 = -152;
+    pub(crate) const INVALID_PREFIX_LENGTH: i32 = -171;
 }
 
 /// What an interface is.
@@ -215,7 +215,6 @@ impl Model {
         self.leave_domain(index);
         let gone = self.interfaces.remove(&index)?;
         self.free.push(index);
-        self.forget_in_routes(index);
         for other in self.interfaces.values_mut() {
             if other.lender == Some(index) {
                 other.lender = None;

@@ -49,6 +49,10 @@ impl Net {
         Self { length, ..self }.trunc()
     }
 
+    pub(crate) fn is_link_local(self) -> bool {
+        self.is_ip6 && self.bits >> 118 == 0xfe80 >> 6
+    }
+
     /// Whether the other's address is in this network.
     pub(crate) fn covers(self, other: Self) -> bool {
         self.is_ip6 == other.is_ip6 && (self.bits ^ other.bits) & self.mask() == 0
@@ -66,7 +70,17 @@ pub(crate) struct FibTable {
     name: Text<64>,
     /// Whether it was asked for; one that was not goes when it has no interface any more.
     is_kept: bool,
-    routes: BTreeMap<Net, Vec<FibPath>>,
+    routes: Routes,
+}
+
+/// Paths by the network that they lead to.
+type Routes = BTreeMap<Net, Entry>;
+
+/// A route. An IPv4 prefix is shown as it was first written, whatever is behind its length.
+#[derive(Debug, Clone, Default)]
+struct Entry {
+    shown: Prefix,
+    paths: Vec<FibPath>,
 }
 
 pub(crate) fn first_tables() -> BTreeMap<(u32, bool), FibTable> {
@@ -76,7 +90,7 @@ pub(crate) fn first_tables() -> BTreeMap<(u32, bool), FibTable> {
 fn table(id: u32, is_ip6: bool, name: Text<64>) -> FibTable {
     let given = !name.as_bytes().is_empty();
     let name = if given { name } else { cut(&format!("ipv{}-VRF:{id}", if is_ip6 { 6 } else { 4 })) };
-    FibTable { name, is_kept: true, routes: BTreeMap::new() }
+    FibTable { name, is_kept: true, routes: Routes::new() }
 }
 
 pub(crate) fn register(handlers: &mut Handlers) {
@@ -96,23 +110,23 @@ pub(crate) fn register(handlers: &mut Handlers) {
         IpRouteAddDelReply { retval, stats_index: u32::MAX }
     });
     handlers.request(|model, request: &IpRouteLookup| match lookup(model, request) {
-        Ok((net, paths)) => IpRouteLookupReply {
+        Ok(Entry { shown, paths }) => IpRouteLookupReply {
             retval: 0,
             table_id: request.table_id,
             stats_index: 0,
-            prefix: net.prefix(),
+            prefix: shown,
             paths: paths.into(),
         },
         Err(retval) => IpRouteLookupReply { retval, ..IpRouteLookupReply::default() },
     });
     handlers.dump(|model, dump: &IpRouteDump| {
-        let details = |(net, paths): (Net, Vec<FibPath>)| IpRouteDetails {
+        let details = |Entry { shown, paths }| IpRouteDetails {
             table_id: dump.table_id,
             stats_index: 0,
-            prefix: net.prefix(),
+            prefix: shown,
             paths: Counted::from(paths),
         };
-        routes(model, dump.table_id, dump.is_ip6).into_iter().map(details).collect()
+        routes(model, dump.table_id, dump.is_ip6).into_values().map(details).collect()
     });
 }
 
@@ -134,57 +148,66 @@ fn add_del_table(model: &mut Model, request: &IpTableAddDel) -> Outcome {
 
 fn add_del(model: &mut Model, request: &IpRouteAddDel) -> Outcome {
     let net = Net::of(&request.prefix).trunc();
-    let paths: Vec<FibPath> = request.paths.items.iter().map(|path| normal(path, net)).collect();
-    if !model.tables.contains_key(&(request.table_id, net.is_ip6)) {
+    let key = (request.table_id, net.is_ip6);
+    if !model.tables.contains_key(&key) {
         return Err(retval::NO_SUCH_FIB);
     }
-    for path in &paths {
+    // Also a removal names interfaces that are there.
+    for path in &request.paths.items {
         let index = path.sw_if_index;
         if path.kind == FibPathType::NORMAL && index != SwIfIndex::NONE && model.get(index).is_err() {
             return Err(retval::NO_MATCHING_INTERFACE);
         }
     }
     if net.length > net.width() {
-        return Err(INVALID_PREFIX_LENGTH);
+        return Err(retval::INVALID_PREFIX_LENGTH);
     }
+    let paths: Vec<FibPath> = request.paths.items.iter().map(|path| normal(path, net)).collect();
     if paths.is_empty() && (request.is_multipath || request.is_add) {
         return Err(retval::NO_PATHS_IN_ROUTE);
     }
-    let Some(table) = model.tables.get_mut(&(request.table_id, net.is_ip6)) else {
-        return Err(retval::NO_SUCH_FIB);
-    };
-    match (request.is_add, request.is_multipath) {
-        (true, false) => drop(table.routes.insert(net, paths)),
-        (true, true) => {
-            let there = table.routes.entry(net).or_default();
-            there.extend(
-                paths
-                    .into_iter()
-                    .filter(|path| !there.iter().any(|known| same(known, path)))
-                    .collect::<Vec<_>>(),
-            );
-        }
-        (false, false) => drop(table.routes.remove(&net)),
-        (false, true) => {
-            if let Some(there) = table.routes.get_mut(&net) {
-                there.retain(|known| !paths.iter().any(|path| same(known, path)));
-                if there.is_empty() {
-                    table.routes.remove(&net);
-                }
-            }
-        }
+    let known = routes(model, request.table_id, net.is_ip6).remove(&net).map(|entry| entry.shown);
+    let shown = known.unwrap_or(if net.is_ip6 { net.prefix() } else { Net::of(&request.prefix).prefix() });
+    let table = model.tables.get_mut(&key).ok_or(retval::NO_SUCH_FIB)?;
+    if request.is_add {
+        add(
+            table.routes.entry(net).or_insert(Entry { shown, paths: Vec::new() }),
+            paths,
+            request.is_multipath,
+        );
+    } else {
+        remove(&mut table.routes, net, &paths, request.is_multipath);
     }
     Ok(())
 }
 
-/// More bits than an address has.
-const INVALID_PREFIX_LENGTH: i32 = -171;
+fn add(entry: &mut Entry, paths: Vec<FibPath>, is_multipath: bool) {
+    if !is_multipath {
+        entry.paths.clear();
+    }
+    for path in paths {
+        if !entry.paths.iter().any(|known| same(known, &path)) {
+            entry.paths.push(path);
+        }
+    }
+}
 
-/// A path as VPP shows it.
+fn remove(routes: &mut Routes, net: Net, paths: &[FibPath], is_multipath: bool) {
+    let Some(entry) = routes.get_mut(&net) else { return };
+    entry.paths.retain(|known| is_multipath && !paths.iter().any(|path| same(known, path)));
+    if entry.paths.is_empty() {
+        routes.remove(&net);
+    }
+}
+
+/// A path as VPP shows it: the next hop to a single address on the link is that address.
 fn normal(path: &FibPath, net: Net) -> FibPath {
+    let is_on_link = path.kind == FibPathType::NORMAL && path.next_hop == [0; 16];
+    let is_single = net.length == net.width() && path.sw_if_index != SwIfIndex::NONE;
     FibPath {
         weight: path.weight.max(1),
-        proto: if net.is_ip6 { FibNhProto::IP6 } else { FibNhProto::IP4 },
+        proto: proto(net.is_ip6),
+        next_hop: if is_on_link && is_single { net.bits.to_be_bytes() } else { path.next_hop },
         ..*path
     }
 }
@@ -193,29 +216,27 @@ fn same(one: &FibPath, other: &FibPath) -> bool {
     (one.sw_if_index, one.next_hop, one.kind) == (other.sw_if_index, other.next_hop, other.kind)
 }
 
-fn lookup(model: &Model, request: &IpRouteLookup) -> Outcome<(Net, Vec<FibPath>)> {
+fn lookup(model: &Model, request: &IpRouteLookup) -> Outcome<Entry> {
     let wanted = Net::of(&request.prefix).trunc();
     if !model.tables.contains_key(&(request.table_id, wanted.is_ip6)) {
         return Err(retval::NO_SUCH_FIB);
     }
-    let all = routes(model, request.table_id, wanted.is_ip6);
-    let found = if request.exact != 0 {
-        all.get_key_value(&wanted)
-    } else {
-        all.iter()
-            .filter(|(net, _)| net.length <= wanted.length && net.covers(wanted))
-            .max_by_key(|(net, _)| net.length)
-    };
-    found.map(|(net, paths)| (*net, paths.clone())).ok_or(retval::NO_SUCH_ENTRY)
+    let mut all = routes(model, request.table_id, wanted.is_ip6);
+    if request.exact == 0 {
+        all.retain(|net, _| net.length <= wanted.length && net.covers(wanted));
+        let longest = all.into_iter().max_by_key(|(net, _)| net.length);
+        return longest.map(|(_, entry)| entry).ok_or(retval::NO_SUCH_ENTRY);
+    }
+    all.remove(&wanted).ok_or(retval::NO_SUCH_ENTRY)
 }
 
 /// All routes of a table. What addresses bring is better than what is asked for, and that is better than what all tables have.
-fn routes(model: &Model, table_id: u32, is_ip6: bool) -> BTreeMap<Net, Vec<FibPath>> {
+fn routes(model: &Model, table_id: u32, is_ip6: bool) -> Routes {
     let Some(table) = model.tables.get(&(table_id, is_ip6)) else {
-        return BTreeMap::new();
+        return Routes::new();
     };
     let mut all = own(is_ip6);
-    all.extend(table.routes.iter().map(|(net, paths)| (*net, paths.clone())));
+    all.extend(table.routes.iter().map(|(net, entry)| (*net, entry.clone())));
     for (index, interface) in &model.interfaces {
         if interface.tables[usize::from(is_ip6)] == table_id {
             connected(&mut all, *index, interface, is_ip6);
@@ -224,49 +245,62 @@ fn routes(model: &Model, table_id: u32, is_ip6: bool) -> BTreeMap<Net, Vec<FibPa
     all
 }
 
-fn drop_path(is_ip6: bool) -> FibPath {
-    FibPath {
-        sw_if_index: SwIfIndex::NONE,
-        weight: 1,
-        kind: FibPathType::DROP,
-        proto: if is_ip6 { FibNhProto::IP6 } else { FibNhProto::IP4 },
-        ..FibPath::default()
-    }
+fn proto(is_ip6: bool) -> FibNhProto {
+    if is_ip6 { FibNhProto::IP6 } else { FibNhProto::IP4 }
 }
 
-fn own(is_ip6: bool) -> BTreeMap<Net, Vec<FibPath>> {
-    let nets: &[(u128, u8)] = if is_ip6 {
-        &[(0, 0), (0xfe80 << 112, 10)]
+/// A path to nowhere in particular.
+fn path(is_ip6: bool, kind: FibPathType) -> FibPath {
+    FibPath { sw_if_index: SwIfIndex::NONE, weight: 1, kind, proto: proto(is_ip6), ..FibPath::default() }
+}
+
+fn own(is_ip6: bool) -> Routes {
+    let (drop, link_local) = (FibPathType::DROP, FibPathType::NORMAL);
+    let nets: &[(u128, u8, FibPathType)] = if is_ip6 {
+        &[(0, 0, drop), (0xfe80 << 112, 10, link_local)]
     } else {
-        &[(0, 0), (0, 32), (0xe0 << 120, 4), (0xf0 << 120, 4), (0xffff_ffff << 96, 32)]
+        &[
+            (0, 0, drop),
+            (0, 32, drop),
+            (0xe0 << 120, 4, drop),
+            (0xf0 << 120, 4, drop),
+            (0xffff_ffff << 96, 32, drop),
+        ]
     };
-    let net = |(bits, length): &(u128, u8)| Net { is_ip6, bits: *bits, length: *length };
-    nets.iter().map(|pair| (net(pair), vec![drop_path(is_ip6)])).collect()
+    let mut all = Routes::new();
+    for (bits, length, kind) in nets.iter().copied() {
+        let net = Net { is_ip6, bits, length };
+        all.insert(net, Entry { shown: net.prefix(), paths: vec![path(is_ip6, kind)] });
+    }
+    all
 }
 
-/// What an interface's addresses bring: its network, its own address, and in IPv4 the network's first and last, which nobody has.
-fn connected(all: &mut BTreeMap<Net, Vec<FibPath>>, index: u32, interface: &Interface, is_ip6: bool) {
+/// What the addresses of an interface bring that is up: its network, its own address, and in IPv4 the network's first and last, which
+/// nobody has.
+fn connected(all: &mut Routes, index: u32, interface: &Interface, is_ip6: bool) {
     if !interface.is_up {
         return;
     }
-    let path = |kind, next_hop: u128| FibPath {
-        sw_if_index: SwIfIndex(index),
-        kind,
-        next_hop: next_hop.to_be_bytes(),
-        ..drop_path(is_ip6)
+    let sw_if_index = SwIfIndex(index);
+    let mut put = |net: Net, shown: Net, path: FibPath| {
+        let entry = all.entry(net).or_insert(Entry { shown: shown.prefix(), paths: Vec::new() });
+        entry.paths = vec![path];
     };
     for address in interface.addresses.iter().map(Net::of).filter(|address| address.is_ip6 == is_ip6) {
-        let width = address.width();
+        let (width, net) = (address.width(), address.trunc());
         if address.length < width {
-            all.insert(address.trunc(), vec![path(FibPathType::NORMAL, 0)]);
+            let by = FibPath { sw_if_index, ..path(is_ip6, FibPathType::NORMAL) };
+            put(net, if is_ip6 { net } else { address }, by);
         }
         if !is_ip6 && address.length < width - 1 {
-            let last = address.bits | (!address.mask() & (u128::MAX << 96));
-            for bits in [address.trunc().bits, last] {
-                all.insert(Net { bits, ..address }.with_length(width), vec![drop_path(is_ip6)]);
+            for bits in [net.bits, address.bits | (!address.mask() & (u128::MAX << 96))] {
+                let end = Net { bits, ..address }.with_length(width);
+                put(end, end, path(is_ip6, FibPathType::DROP));
             }
         }
-        all.insert(address.with_length(width), vec![path(FibPathType::LOCAL, address.bits)]);
+        let own = address.with_length(width);
+        let next_hop = address.bits.to_be_bytes();
+        put(own, own, FibPath { sw_if_index, next_hop, ..path(is_ip6, FibPathType::LOCAL) });
     }
 }
 
@@ -278,15 +312,5 @@ impl Model {
             table.is_kept
                 || interfaces.values().any(|interface| interface.tables[usize::from(*is_ip6)] == *id)
         });
-    }
-
-    /// Paths by a deleted interface go.
-    pub(crate) fn forget_in_routes(&mut self, index: u32) {
-        for table in self.tables.values_mut() {
-            for paths in table.routes.values_mut() {
-                paths.retain(|path| path.sw_if_index.0 != index);
-            }
-            table.routes.retain(|_, paths| !paths.is_empty());
-        }
     }
 }

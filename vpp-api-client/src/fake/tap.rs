@@ -1,4 +1,4 @@
-//! Taps. One that is asked for by name in a network namespace has a kernel's end: a dummy device, made by the tools `nsenter` and `ip`,
+//! Taps. One that is asked for by name in a network namespace has a kernel's end: a tap of its own, made by the tools `nsenter` and `ip`,
 //! which goes with the tap.
 
 use std::{
@@ -138,7 +138,7 @@ impl KernelEnd {
         let name = request.host_if_name.to_string();
         // One that a killed fake has left; a killed VPP's go with it.
         namespace.ip(&["link", "del", &name]);
-        if !namespace.ip(&["link", "add", &name, "type", "dummy"]) {
+        if !namespace.ip(&["tuntap", "add", "name", &name, "mode", "tap"]) {
             return Err(retval::SYSCALL_ERROR_3);
         }
         let end = Self { namespace, name };

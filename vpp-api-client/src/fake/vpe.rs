@@ -31,11 +31,18 @@ pub(crate) fn register(handlers: &mut Handlers) {
     handlers.request(|model, command: &CliInband| {
         let line = command.cmd.to_string();
         let words: Vec<&str> = line.split_whitespace().collect();
-        let reply = match words.as_slice() {
-            ["show", "version", ..] => format!("vpp v{}-fake\n", model.release),
-            // VPP says so, and that all went well.
-            _ => format!("unknown input `{}'\n", words.join(" ")),
-        };
-        CliInbandReply { retval: 0, reply: LongText::from(reply.as_str()) }
+        match words.as_slice() {
+            ["show", "version", ..] => {
+                let version = format!("vpp v{}-fake\n", model.release);
+                CliInbandReply { retval: 0, reply: LongText::from(version.as_str()) }
+            }
+            _ => unknown(&line),
+        }
     });
+}
+
+/// How VPP answers a command that it does not know.
+pub(crate) fn unknown(line: &str) -> CliInbandReply {
+    let reply = format!("unknown input `{line}'\n");
+    CliInbandReply { retval: super::model::retval::UNSPECIFIED, reply: LongText::from(reply.as_str()) }
 }
