@@ -49,6 +49,7 @@ fn is_there(need: &str) -> bool {
     match need {
         "host-local" => stock_plugins().join(need).exists(),
         "tun" => Path::new("/dev/net/tun").exists(),
+        "vhost-net" => Path::new("/dev/vhost-net").exists(),
         "macvlan" => {
             kernel_makes("link add probe0 type veth peer probe1; link add link probe0 probe2 type macvlan")
         }

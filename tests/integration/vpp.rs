@@ -13,13 +13,19 @@ macro_rules! on_both {
 }
 
 mod apps;
+mod check;
 mod conformance;
 mod faults;
 mod inner;
 mod kernel;
 mod limits;
 mod parallel;
+mod preflight;
 mod repair;
+mod restart;
+mod scale;
+mod sockets;
 mod support;
+mod tap;
 mod traffic;
 mod vlans;
