@@ -25,7 +25,7 @@
 //! VPP has more messages than this crate: [`messages!`](crate::messages!) defines others. With the feature `fake` there is a VPP of
 //! memory to test against: the module `fake` and the program `fake-vpp`.
 //!
-//! The crate knows the transport ([`frame`]), the encoding ([`codec`]) and the messages ([`messages`]), and nothing of what they
+//! The crate knows the transport ([`frame`]), the encoding ([`codec`]) and the messages ([`mod@messages`]), and nothing of what they
 //! are for.
 //!
 //! [VPP]: https://fd.io/

@@ -62,7 +62,7 @@ pub(crate) enum Kind {
     Sub(Sub),
     Memif(memif::Memif),
     VhostUser(vhost_user::VhostUser),
-    Tap(tap::Tap),
+    Tap(Box<tap::Tap>),
     HostInterface(String),
 }
 
