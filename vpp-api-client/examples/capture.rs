@@ -9,7 +9,7 @@ use std::{
 };
 
 use vpp_api_client::{
-    Message, Request,
+    Message, Request, Table,
     codec::{Cursor, Text, Wire},
     frame::{self, Splitter},
     messages::{
@@ -56,8 +56,8 @@ impl Raw {
         // The number, VPP's own number for the client, the context and the response.
         from.bytes(2 + 4 + 4 + 4)?;
         raw.index = u32::take(&mut from)?;
-        for _ in 0..u16::take(&mut from)? {
-            let (id, name) = (u16::take(&mut from)?, Text::<64>::take(&mut from)?.to_string());
+        for (name, id) in Table::take(&mut from)?.iter() {
+            let name = String::from_utf8_lossy(name).into_owned();
             raw.names.insert(id, name.clone());
             raw.ids.insert(name, id);
         }

@@ -42,7 +42,7 @@ pub enum Error {
     Refused {
         /// The message.
         name: &'static str,
-        /// Its number (api_errno.h).
+        /// Its number (vnet/error.h).
         retval: i32,
     },
     /// This VPP has no message of that name: the part of VPP that defines it is not loaded, or came with a later release.
@@ -95,33 +95,44 @@ impl Error {
     }
 }
 
-/// VPP's words for the numbers that requests of this crate are refused with (vnet/error.h; the same in every release).
+/// What the numbers mean that requests of this crate are refused with (vnet/error.h; the same in every release).
 fn retval_text(retval: i32) -> &'static str {
     match retval {
         -1 => "unspecified error",
-        -2 => "invalid interface index",
+        -2 | -10 => "no such interface",
         -3 => "no such routing table",
-        -6 | -7 => "no such entry",
-        -11 => "invalid interface",
-        -14..=-12 => "system call failed",
-        -30 => "unimplemented",
-        -53 => "invalid memory size",
+        -6 => "no such entry",
+        -7 => "invalid value",
+        -9 => "not implemented for this interface, or refused by it",
+        -20..=-11 => "a system call failed",
+        -30 => "the feature is disabled",
+        -31 => "registered already, or no number is free",
+        -52 => "the route has no paths",
+        -54 => "no matching interface",
+        -55 => "invalid VLAN",
         -56 => "the VLAN is in use already",
+        -59 => "the length does not fit the address",
         -60 => "the address is not on the interface",
-        -61 => "invalid address",
         -68 => "the sub-interface id, or the interface, exists already",
         -71 => "no such interface, or its id is taken",
+        -72 => "wrong number of VLAN tags",
         -73 => "invalid argument",
-        -74 => "in use",
+        -74 => "in use, or in a state that does not allow it",
         -79 => "the interface exists already",
-        -81 | -116 | -119 => "the value exists already",
-        -97 => "no such table",
-        -105 => "the address is on an interface already, or overlaps with one that is",
+        -81 | -116 => "the value exists already",
+        -98 => "not a sub-interface",
+        -105 => "the address is in use, or overlaps with one that is",
         -114 => "addresses are on the interface",
+        -119 => "the bridge domain exists already",
         -120 => "the bridge domain has members",
+        -121 => "the bridge domain cannot be changed",
         -122 => "the bridge domain's number is too large",
+        -126 => "unsupported",
         -127 => "the address is in use, or overlaps with one that is",
-        -145 => "netlink failed",
-        _ => "see api_errno.h",
+        -145 => "the kernel refused to set the interface up",
+        -151 => "not an Ethernet interface",
+        -152 => "the bridge domain has a BVI already",
+        -171 => "invalid prefix length",
+        _ => "see vnet/error.h",
     }
 }

@@ -22,7 +22,10 @@
 //! Requests are pipelined: [`Client::request`] and [`Client::dump`] send at once, and what they return is only waited for. Each request
 //! has a time limit, since VPP does not answer what it does not understand.
 //!
-//! The crate knows the transport ([`frame`]), the encoding ([`codec`]) and the messages ([`messages`]), and nothing of what they
+//! VPP has more messages than this crate: [`messages!`](crate::messages!) defines others. With the feature `fake` there is a VPP of
+//! memory to test against: the module `fake` and the program `fake-vpp`.
+//!
+//! The crate knows the transport ([`frame`]), the encoding ([`codec`]) and the messages ([`mod@messages`]), and nothing of what they
 //! are for.
 //!
 //! [VPP]: https://fd.io/
@@ -40,6 +43,11 @@ pub mod messages;
 mod pending;
 mod table;
 pub mod types;
+
+/// The examples of README.md are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use self::{
     client::{Client, DEFAULT_SOCKET, Events, Options},

@@ -40,7 +40,31 @@ pub trait Dump: Message {
 /// A message that comes unasked, once it has been asked for.
 pub trait Event: Message {}
 
-/// Defines messages. `of` names the part of VPP that has them.
+/// Defines messages, as a table: what a message is (`request`, `reply`, `dump`, `details` or `event`), its name here, its name and
+/// checksum in VPP, what answers it, and its fields in their order on the wire. `of` names the part of VPP that has them. A reply's
+/// first field is `retval: i32`. One use a module.
+///
+/// VPP has a thousand messages, and this crate the few that it was made with: define those that you need.
+///
+/// ```
+/// /// The time of day in VPP.
+/// mod time {
+///     vpp_api_client::messages! {
+///         of "core";
+///
+///         /// Asks for the time.
+///         request ShowVpeSystemTime "show_vpe_system_time_51077d14" -> ShowVpeSystemTimeReply {}
+///         /// Seconds since 1970.
+///         reply ShowVpeSystemTimeReply "show_vpe_system_time_reply_7ffd8193" { retval: i32, vpe_system_time: f64 }
+///     }
+/// }
+///
+/// # async fn example(vpp: vpp_api_client::Client) -> Result<(), vpp_api_client::Error> {
+/// let now = vpp.request(&time::ShowVpeSystemTime {}).await?.vpe_system_time;
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
 macro_rules! messages {
     (of $of:literal; $(
         $(#[$doc:meta])* $kind:ident $name:ident $wire:literal $(-> $answer:ident)? {
@@ -56,26 +80,26 @@ macro_rules! messages {
             $(pub $field: $type,)*
         }
 
-        impl crate::Message for $name {
+        impl $crate::Message for $name {
             const NAME: &'static str = $wire;
             const OF: &'static str = $of;
 
             fn put(&self, _out: &mut Vec<u8>) {
-                $(crate::codec::Wire::put(&self.$field, _out);)*
+                $($crate::codec::Wire::put(&self.$field, _out);)*
             }
 
-            fn take(_from: &mut crate::codec::Cursor<'_>) -> Result<Self, crate::DecodeError> {
-                Ok(Self { $($field: crate::codec::Wire::take(_from)?,)* })
+            fn take(_from: &mut $crate::codec::Cursor<'_>) -> Result<Self, $crate::DecodeError> {
+                Ok(Self { $($field: $crate::codec::Wire::take(_from)?,)* })
             }
         }
 
-        messages!(@ $kind $name $($answer)?);
+        $crate::messages!(@ $kind $name $($answer)?);
     )*
 
         /// Asks with each message of this file for the fields of `bytes`, for tests of the decoder.
         #[doc(hidden)]
         pub fn decode_all(bytes: &[u8]) {
-            $(let _ = <$name as crate::Message>::take(&mut crate::codec::Cursor::new(bytes));)*
+            $(let _ = <$name as $crate::Message>::take(&mut $crate::codec::Cursor::new(bytes));)*
         }
 
         /// The names of the messages of this file.
@@ -87,17 +111,17 @@ macro_rules! messages {
         pub const OF: &str = $of;
     };
     (@ request $name:ident $answer:ident) => {
-        impl crate::Request for $name {
+        impl $crate::Request for $name {
             type Reply = $answer;
         }
     };
     (@ dump $name:ident $answer:ident) => {
-        impl crate::Dump for $name {
+        impl $crate::Dump for $name {
             type Details = $answer;
         }
     };
     (@ reply $name:ident) => {
-        impl crate::Reply for $name {
+        impl $crate::Reply for $name {
             fn retval(&self) -> i32 {
                 self.retval
             }
@@ -105,6 +129,6 @@ macro_rules! messages {
     };
     (@ details $name:ident) => {};
     (@ event $name:ident) => {
-        impl crate::Event for $name {}
+        impl $crate::Event for $name {}
     };
 }

@@ -15,8 +15,11 @@ pub struct Table {
 }
 
 impl Table {
-    /// Takes the table from the end of a `sockclnt_create_reply`.
-    pub(crate) fn take(from: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+    /// Takes the table from the end of a `sockclnt_create_reply`: a count of 16 bits, then as many entries.
+    ///
+    /// # Errors
+    /// When fewer entries follow than the count says.
+    pub fn take(from: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         let count = u16::take(from)?;
         let entries = from.bytes(usize::from(count) * ENTRY)?.to_vec();
         Ok(Self { entries })
@@ -110,6 +113,16 @@ mod tests {
             error.contains("memif_delete_00000000") && error.contains("memif_delete_f9e6675e"),
             "{error}"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_table_or_an_error(bytes in proptest::collection::vec(0u8.., 0..300)) {
+            if let Ok(table) = Table::take(&mut Cursor::new(&bytes)) {
+                proptest::prop_assert_eq!(table.iter().count(), usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
+                proptest::prop_assert!(table.id::<MemifDelete>().is_err());
+            }
+        }
     }
 
     #[test]

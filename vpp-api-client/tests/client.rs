@@ -241,6 +241,9 @@ const NAMES: [&str; 6] = [
     "sw_interface_details_6c221fc7",
 ];
 
+/// What is sent, in words and bytes, and which error that is.
+type Case = (&'static str, Vec<u8>, fn(&Error) -> bool);
+
 /// Who answers the handshake with `first`, the next bytes with `second`, and then hangs up, unless it stays.
 async fn impostor(first: Vec<u8>, second: Option<Vec<u8>>, stays: bool) -> (TempDir, Options) {
     let dir = tempfile::tempdir().unwrap();
@@ -270,7 +273,7 @@ async fn a_handshake_that_is_none_is_an_error() {
     let mut greedy = welcome(0, &NAMES);
     greedy[table_count] = 0xff;
     let huge = vec![0xff; 16];
-    let cases: [(&str, Vec<u8>, fn(&Error) -> bool); 6] = [
+    let cases: [Case; 6] = [
         ("nothing", Vec::new(), |error| matches!(error, Error::TimedOut { .. })),
         ("another message", other_id, |error| matches!(error, Error::Unexpected { id: 99, .. })),
         ("a refusal", welcome(-1, &NAMES), |error| error.retval() == Some(-1)),
@@ -303,7 +306,7 @@ fn message(id: u16, context: u32, fields: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn answers_that_are_none_are_errors() {
-    let cases: [(&str, Vec<u8>, fn(&Error) -> bool); 4] = [
+    let cases: [Case; 4] = [
         ("too short", message(101, 1, &[0; 4]), |error| matches!(error, Error::Decode { .. })),
         ("of another kind", message(103, 1, &[0; 400]), |error| {
             matches!(error, Error::Unexpected { id: 103, .. })

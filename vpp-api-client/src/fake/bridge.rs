@@ -2,7 +2,7 @@
 
 use super::{
     handlers::Handlers,
-    model::{Interface, Kind, Model, Outcome, Rewrite, Sub, retval},
+    model::{Kind, Model, Outcome, Rewrite, retval},
 };
 use crate::{
     codec::Text,
@@ -172,7 +172,11 @@ fn rewrite(model: &mut Model, request: &L2InterfaceVlanTagRewrite) -> Outcome {
         4 | 7 | 8 => 2,
         _ => 0,
     };
-    if needed > tags(interface) {
+    let there = match interface.kind {
+        Kind::Sub(sub) => sub.tags(),
+        _ => 0,
+    };
+    if needed > there {
         return Err(retval::INVALID_VLAN_TAG_COUNT);
     }
     interface.rewrite = match request.vtr_op {
@@ -180,13 +184,4 @@ fn rewrite(model: &mut Model, request: &L2InterfaceVlanTagRewrite) -> Outcome {
         op => Rewrite { op, push_dot1q: request.push_dot1q, tags: [request.tag1, request.tag2] },
     };
     Ok(())
-}
-
-/// How many tags every frame of the interface is known to have (`sub_if_flags`: one is 2, two are 4).
-fn tags(interface: &Interface) -> u32 {
-    match interface.kind {
-        Kind::Sub(Sub { flags, .. }) if flags & 4 != 0 => 2,
-        Kind::Sub(Sub { flags, .. }) if flags & 2 != 0 => 1,
-        _ => 0,
-    }
 }

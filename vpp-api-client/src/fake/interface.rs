@@ -143,7 +143,7 @@ fn details(model: &Model, index: u32) -> Option<SwInterfaceDetails> {
         link_mtu: parent.link_mtu,
         mtu: interface.mtu,
         sub_id: sub.map_or(0, |sub| sub.id),
-        sub_number_of_tags: sub.map_or(0, |sub| tags(sub.flags)),
+        sub_number_of_tags: sub.map_or(0, Sub::tags),
         sub_outer_vlan_id: sub.map_or(0, |sub| sub.outer),
         sub_inner_vlan_id: sub.map_or(0, |sub| sub.inner),
         sub_if_flags: sub.map_or(0, |sub| sub.flags),
@@ -156,11 +156,6 @@ fn details(model: &Model, index: u32) -> Option<SwInterfaceDetails> {
         tag: interface.tag,
         ..SwInterfaceDetails::default()
     })
-}
-
-/// How many tags the frames of a sub-interface with these flags have (`sub_if_flags`: one is 2, two are 4).
-fn tags(flags: u32) -> u8 {
-    u8::from(flags & 2 != 0) + 2 * u8::from(flags & 4 != 0)
 }
 
 /// Peers never connect here, so that a memif or a vhost-user port has no link.

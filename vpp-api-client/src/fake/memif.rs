@@ -26,9 +26,6 @@ use crate::{
 /// What VPP 23.06 and later take as a path: `sun_path` without its NUL, one less, and these characters.
 const MAX_PATH: usize = 106;
 
-/// Where a path begins that has no slash in front.
-const RUNTIME: &str = "/run/vpp";
-
 /// A socket's number, as VPP keeps it. The count of users falls below zero when a master cannot listen: the next one then is taken
 /// for the second user, and nothing listens.
 #[derive(Debug, Default)]
@@ -56,8 +53,8 @@ impl Memif {
 }
 
 /// VPP's own socket.
-pub(crate) fn first_sockets() -> BTreeMap<u32, Socket> {
-    let path = format!("{RUNTIME}/memif.sock");
+pub(crate) fn first_sockets(runtime: &str) -> BTreeMap<u32, Socket> {
+    let path = format!("{runtime}/memif.sock");
     BTreeMap::from([(0, Socket { path, ..Socket::default() })])
 }
 
@@ -139,7 +136,7 @@ fn add_del_socket(model: &mut Model, is_add: bool, id: u32, path: &str) -> Outco
         return Err(retval::INVALID_ARGUMENT);
     }
     let is_whole = path.starts_with('/') || path.starts_with('@') || path.starts_with("abstract:");
-    let path = if is_whole { path.to_owned() } else { format!("{RUNTIME}/{path}") };
+    let path = if is_whole { path.to_owned() } else { format!("{}/{path}", model.runtime) };
     match model.sockets.get(&id) {
         Some(socket) if socket.path == path => Ok(()),
         Some(_) => Err(retval::ENTRY_ALREADY_EXISTS),

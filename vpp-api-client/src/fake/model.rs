@@ -62,7 +62,7 @@ pub(crate) enum Kind {
     Sub(Sub),
     Memif(memif::Memif),
     VhostUser(vhost_user::VhostUser),
-    Tap(tap::Tap),
+    Tap(Box<tap::Tap>),
     HostInterface(String),
 }
 
@@ -74,6 +74,13 @@ pub(crate) struct Sub {
     pub(crate) flags: u32,
     pub(crate) outer: u16,
     pub(crate) inner: u16,
+}
+
+impl Sub {
+    /// How many tags its frames have (`sub_if_flags`: 2 is one, 4 is two).
+    pub(crate) fn tags(self) -> u8 {
+        u8::from(self.flags & 2 != 0) + 2 * u8::from(self.flags & 4 != 0)
+    }
 }
 
 /// A rewrite of VLAN tags.
@@ -146,6 +153,8 @@ pub(crate) struct Change {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) release: Release,
+    /// Where a socket is whose path has no slash in front.
+    pub(crate) runtime: String,
     pub(crate) interfaces: BTreeMap<u32, Interface>,
     /// Indices of deleted interfaces: the last is given out first.
     free: Vec<u32>,
@@ -161,12 +170,13 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(setup: &Setup) -> Self {
+    pub(crate) fn new(setup: &Setup, runtime: String) -> Self {
         let mut model = Self {
             release: setup.release,
+            sockets: memif::first_sockets(&runtime),
+            runtime,
             interfaces: BTreeMap::new(),
             free: Vec::new(),
-            sockets: memif::first_sockets(),
             domains: BTreeMap::new(),
             tables: super::route::first_tables(),
             policers: BTreeMap::new(),

@@ -58,7 +58,8 @@ impl Fake {
         }
         let listener = UnixListener::bind(socket)?;
         fs::set_permissions(socket, fs::Permissions::from_mode(0o775))?;
-        Ok(Self { listener, shared: Arc::new(Shared::new(setup)) })
+        let runtime = socket.parent().unwrap_or(Path::new("/")).display().to_string();
+        Ok(Self { listener, shared: Arc::new(Shared::new(setup, runtime)) })
     }
 
     /// Answers until a client says `fake die`. The socket's file stays, as a killed VPP's does.
@@ -96,9 +97,9 @@ struct State {
 }
 
 impl Shared {
-    fn new(setup: &Setup) -> Self {
+    fn new(setup: &Setup, runtime: String) -> Self {
         let state = State {
-            model: Model::new(setup),
+            model: Model::new(setup, runtime),
             faults: Faults::default(),
             last_client: 0,
             wants_events: HashMap::new(),

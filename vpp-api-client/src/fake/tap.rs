@@ -67,7 +67,8 @@ fn create(model: &mut Model, request: &TapCreateV3) -> Outcome<u32> {
     };
     let mac = model.mac(if request.use_random_mac { [0; 6] } else { request.mac_address });
     let details = details(id, request);
-    let mut interface = Interface::new(format!("tap{id}"), Kind::Tap(Tap { id, details, _end: end }), mac);
+    let mut interface =
+        Interface::new(format!("tap{id}"), Kind::Tap(Box::new(Tap { id, details, _end: end })), mac);
     interface.queues = vec![(0, RxMode::INTERRUPT); usize::from(request.num_rx_queues.max(1))];
     interface.tag = cut(&request.tag.to_string());
     Ok(model.add(interface))
