@@ -26,6 +26,13 @@ pub fn plugin_with_failpoints() -> &'static Path {
     )
 }
 
+/// The plugin with one engine alone.
+pub fn plugin_with_linux_alone() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let arguments = ["--no-default-features", "--features", "linux"];
+    built(BUILT.get_or_init(|| build(&target().join("linux-alone"), "cni-userspace", &arguments)))
+}
+
 /// The fake VPP.
 pub(crate) fn fake_vpp() -> &'static Path {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();

@@ -22,7 +22,7 @@ mod wait;
 mod world;
 
 pub use self::{
-    binary::{plugin, plugin_with_failpoints, root},
+    binary::{plugin, plugin_with_failpoints, plugin_with_linux_alone, root},
     call::{Call, Output, Service},
     config::{merged, with},
     host::{Container, Host},

@@ -2,7 +2,7 @@
 //! value, a version that is not served is code 1; and what others write into a configuration is passed over.
 
 use serde_json::{Value, json};
-use userspace_tests::{Host, assert_same, with};
+use userspace_tests::{Host, assert_same, plugin_with_linux_alone, with};
 
 // 9
 #[test]
@@ -132,7 +132,7 @@ fn an_engine_that_is_not_built_in_is_named() {
     let red = host.container("red");
     let before = host.world();
     let config = host.net(json!({"host": {"engine": "vpp", "bridge": {"bridgeName": "7"}}}));
-    host.call("ADD", &config).of(&red).fails(2, &["vpp", "linux", "ovs-dpdk"]);
+    host.call("ADD", &config).of(&red).binary(plugin_with_linux_alone()).fails(2, &["vpp", "linux"]);
     assert_same(&before, &host.world(), "after the refusals");
 }
 

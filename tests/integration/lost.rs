@@ -58,7 +58,7 @@ fn an_ipam_plugin_that_never_stops_talking_is_stopped() {
 #[test]
 fn a_del_after_a_refused_add_succeeds() {
     for (patch, code) in [
-        (json!({"host": {"engine": "vpp", "iftype": "memif"}}), 2),
+        (json!({"host": {"engine": "vpp", "iftype": "memif", "socket": "/nowhere/api.sock"}}), 11),
         (json!({"host": {"engine": "ovs", "iftype": "vhostuser", "socket": "/nowhere/db.sock"}}), 11),
         (json!({"ipam": {"type": "not-installed"}}), 7),
         (json!({"host": {"bridge": {"bridgeName": "a-name-of-far-too-many-bytes"}}}), 7),

@@ -37,8 +37,16 @@ const ABSENT: [(&str, &[&str]); 6] = [
 ];
 
 /// The core's plain values.
-const PURE: [&str; 7] =
-    ["id.rs", "spec.rs", "conf.rs", "plan.rs", "plan/userspace.rs", "addressing.rs", "reconcile.rs"];
+const PURE: [&str; 8] = [
+    "id.rs",
+    "spec.rs",
+    "spec/network.rs",
+    "conf.rs",
+    "plan.rs",
+    "plan/userspace.rs",
+    "addressing.rs",
+    "reconcile.rs",
+];
 const IMPURE: [&str; 8] =
     ["std::fs", "std::env", "std::io", "std::net::Tcp", "Instant", "tokio", "async", "crate::lifecycle"];
 

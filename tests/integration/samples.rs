@@ -161,7 +161,7 @@ fn every_sample_fails_for_want_of_its_engine_alone() {
         config["host"]["socket"] = json!(host.path("no.sock"));
         let call = host.call("ADD", &config).of(&red);
         match engine {
-            "vpp" => call.fails(2, &["engine \"vpp\"", "this build"]),
+            "vpp" => call.fails(11, &["VPP", "no.sock"]),
             _ => call.fails(11, &["Open vSwitch", "no.sock"]),
         }
         assert_same(&before, &host.world(), "after the refusal");

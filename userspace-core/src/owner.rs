@@ -124,6 +124,13 @@ impl OwnerTag {
         let [i, j] = self.instance.0.to_be_bytes();
         [0x02, a ^ n, b ^ m, c ^ i, d ^ j, e]
     }
+
+    /// The same for the vswitch's end, where that has an address: neighbours that know it go on when the end is made again.
+    pub fn host_mac_bytes(&self) -> [u8; 6] {
+        let [first, rest @ ..] = self.mac_bytes();
+        let [a, b, c, d, e] = rest;
+        [first ^ 0x04, a, b, c, d, e]
+    }
 }
 
 impl fmt::Display for OwnerTag {

@@ -139,7 +139,8 @@ impl Plan {
         let network = network(host, request)?;
         let logical_port = logical_port(host, request, mac);
         // Only VPP's own end has an address that can be chosen: elsewhere the host's key means the container's.
-        let host_mac = request.host.mac.filter(|_| host == EngineKind::Vpp);
+        let derived = MacAddr::new(owner.tag.host_mac_bytes());
+        let host_mac = (host == EngineKind::Vpp).then(|| request.host.mac.unwrap_or(derived));
         let receive = Receive {
             mode: request.host.rx_mode,
             workers: request.host.rx_workers.clone().unwrap_or_default(),

@@ -37,7 +37,7 @@ fn is_found_and_mended(it: &OnVpp, red: &Container, config: &Value, words: &[&st
 fn what_is_changed_is_named_and_mended(flavour: Flavour) {
     let Some(it) = OnVpp::new(flavour) else { return };
     let red = it.host.container("red");
-    let config = it.net(json!({"mtu": 1400, "host": {"bridge": {"vlanId": 7}}}));
+    let config = it.net(json!({"host": {"mtu": 1400, "bridge": {"vlanId": 7}}}));
     let before = it.everything();
     it.host.add(&red, &config);
     it.host.check(&red, &config).silent();

@@ -180,7 +180,7 @@ fn a_port_of_somebody_elses_on_the_same_path_is_a_conflict(flavour: Flavour) {
     let ports = it
         .vpp
         .with_client(async |vpp| vpp.dump(&SwInterfaceVhostUserDump { sw_if_index: SwIfIndex::NONE }).await);
-    let path = ports.expect("list the ports")[0].sock_filename.clone();
+    let path = ports.expect("list the ports")[0].sock_filename;
     it.host.del(&red, &config);
     let foreign =
         CreateVhostUserIfV2 { is_server: false, sock_filename: path, ..CreateVhostUserIfV2::default() };

@@ -13,7 +13,7 @@ fn a_tap_is_the_containers_interface(flavour: Flavour) {
     for patch in
         [json!({}), json!({"netType": "interface", "bridge": null}), json!({"bridge": {"vlanId": 7}})]
     {
-        let config: Value = it.net_with_addresses(json!({"mtu": 1400, "host": {"iftype": "tap"}}));
+        let config: Value = it.net_with_addresses(json!({"host": {"mtu": 1400, "iftype": "tap"}}));
         let config = userspace_tests::merged(config, json!({"host": patch}));
         let before = it.everything();
         let result = it.host.add(&red, &config);

@@ -12,8 +12,8 @@ use crate::{
     spec::EngineKind,
 };
 
-/// `sun_path` without its NUL (unix(7)).
-const MAX_SOCKET_PATH: usize = 107;
+/// `sun_path` without its NUL (unix(7)), and one less, as VPP takes it.
+const MAX_SOCKET_PATH: usize = 106;
 /// A link has 16 hex digits of the owner's hash for its name.
 const LINK_DIGITS: usize = 16;
 
