@@ -22,10 +22,11 @@ use vpp_api_client::{
             WantInterfaceEvents,
         },
         memclnt::ControlPing,
-        memif::{MemifCreateV2, MemifDelete},
+        memif::{MemifCreateV2, MemifDelete, MemifSocketFilenameAddDelV2},
+        policer::{PolicerAddDel, PolicerInput},
         vpe::{CliInband, ShowVersion},
     },
-    types::SwIfIndex,
+    types::{MemifMode, SwIfIndex},
 };
 
 /// Long enough for any answer here.
@@ -212,6 +213,26 @@ async fn a_subscriber_gets_events_and_a_slow_one_the_oldest() {
     }
     let more = tokio::time::timeout(Duration::from_millis(50), events.next()).await;
     assert!(more.is_err(), "what is too much is dropped: {more:?}");
+}
+
+#[tokio::test]
+async fn what_vpp_does_not_survive_ends_the_fake() {
+    let vpp = Vpp::start(Setup::default());
+    let client = vpp.client().await;
+    let name = "p".parse().unwrap();
+    client
+        .request(&PolicerAddDel { is_add: true, name, cir: 8, cb: 20_000, ..Default::default() })
+        .await
+        .unwrap();
+    let never_applied = PolicerInput { name, sw_if_index: SwIfIndex(0), apply: false };
+    assert!(is_closed(&client.request(&never_applied).await));
+    let vpp = Vpp::start(Setup::default());
+    let client = vpp.client().await;
+    let socket_filename = "/nowhere".into();
+    let socket = MemifSocketFilenameAddDelV2 { is_add: true, socket_id: 1, socket_filename };
+    client.request(&socket).await.unwrap();
+    let punt = MemifCreateV2 { socket_id: 1, mode: MemifMode::PUNT_INJECT, ..Default::default() };
+    assert!(is_closed(&client.request(&punt).await));
 }
 
 /// A reply to the handshake, with this table behind it.

@@ -148,15 +148,20 @@ fn set_bridge(model: &mut Model, request: &SwInterfaceSetL2Bridge) -> Outcome {
 }
 
 impl Model {
-    /// Takes the interface out of its domain.
+    /// Takes the interface out of its domain; with that its rewrite of tags ends.
     pub(crate) fn leave_domain(&mut self, index: u32) {
+        let mut was_in = false;
         for domain in self.domains.values_mut() {
             if let Some(place) = domain.members.iter().position(|(member, _)| *member == index) {
                 // VPP moves the last into the gap.
                 domain.members.swap_remove(place);
+                was_in = true;
             }
             domain.bvi = domain.bvi.filter(|bvi| *bvi != index);
             domain.uu_fwd = domain.uu_fwd.filter(|uu_fwd| *uu_fwd != index);
+        }
+        if let Some(interface) = self.interfaces.get_mut(&index).filter(|_| was_in) {
+            interface.rewrite = Rewrite::default();
         }
     }
 }

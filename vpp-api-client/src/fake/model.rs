@@ -163,6 +163,10 @@ pub(crate) struct Model {
     /// By number and whether it is IPv6's.
     pub(crate) tables: BTreeMap<(u32, bool), FibTable>,
     pub(crate) policers: BTreeMap<u32, Policer>,
+    /// One more than the largest index that was ever policed, of what is received and of what is sent.
+    pub(crate) policed: [u32; 2],
+    /// Rewrites of deleted interfaces that were in no domain: the next of that index has them.
+    rewrites: BTreeMap<u32, Rewrite>,
     pub(crate) changes: Vec<Change>,
     /// What a request that VPP does not survive leaves behind.
     pub(crate) has_crashed: bool,
@@ -180,6 +184,8 @@ impl Model {
             domains: BTreeMap::new(),
             tables: super::route::first_tables(),
             policers: BTreeMap::new(),
+            policed: [0; 2],
+            rewrites: BTreeMap::new(),
             changes: Vec::new(),
             has_crashed: false,
             macs: 0,
@@ -191,9 +197,10 @@ impl Model {
     }
 
     /// Gives the interface an index.
-    pub(crate) fn add(&mut self, interface: Interface) -> u32 {
+    pub(crate) fn add(&mut self, mut interface: Interface) -> u32 {
         let next = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
         let index = self.free.pop().unwrap_or(next);
+        interface.rewrite = self.rewrites.remove(&index).unwrap_or_default();
         self.interfaces.insert(index, interface);
         index
     }
@@ -214,7 +221,7 @@ impl Model {
         })
     }
 
-    /// Deletes the interface and its sub-interfaces. Who borrowed its addresses has none any more.
+    /// Deletes the interface and its sub-interfaces. Who borrowed its addresses, and routes by it, still name it.
     pub(crate) fn delete(&mut self, index: u32) -> Option<Interface> {
         let is_below = |interface: &Interface| matches!(interface.kind, Kind::Sub(Sub { parent, .. }) if parent == index);
         let below: Vec<u32> =
@@ -224,12 +231,8 @@ impl Model {
         }
         self.leave_domain(index);
         let gone = self.interfaces.remove(&index)?;
+        self.rewrites.insert(index, gone.rewrite);
         self.free.push(index);
-        for other in self.interfaces.values_mut() {
-            if other.lender == Some(index) {
-                other.lender = None;
-            }
-        }
         self.drop_unused_tables();
         self.changes.push(Change { index, is_up: false, deleted: true });
         Some(gone)

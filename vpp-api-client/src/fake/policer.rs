@@ -9,7 +9,7 @@ use crate::{
     messages::policer::{
         PolicerAddDel, PolicerAddDelReply, PolicerDetails, PolicerDump, PolicerInput, PolicerOutput,
     },
-    types::{PolicerType, SwIfIndex},
+    types::PolicerType,
 };
 
 /// A policer is what it was made with.
@@ -23,8 +23,11 @@ pub(crate) fn register(handlers: &mut Handlers) {
         };
         PolicerAddDelReply { retval, policer_index }
     });
-    handlers.done(|model, request: &PolicerInput| apply(model, request.sw_if_index, request.name));
-    handlers.done(|model, request: &PolicerOutput| apply(model, request.sw_if_index, request.name));
+    handlers.done(apply);
+    handlers.done(|model, request: &PolicerOutput| {
+        let PolicerOutput { name, sw_if_index, apply } = *request;
+        police(model, 1, &PolicerInput { name, sw_if_index, apply })
+    });
     handlers.dump(|model, dump: &PolicerDump| {
         let policers = model.policers.values();
         let wanted = policers.filter(|policer| !dump.match_name_valid || policer.name == dump.match_name);
@@ -54,10 +57,23 @@ fn add_del(model: &mut Model, request: &PolicerAddDel) -> Outcome<u32> {
     Ok(index)
 }
 
-/// Which interface is policed cannot be asked for, so it is not kept.
-fn apply(model: &mut Model, index: SwIfIndex, name: Text<64>) -> Outcome {
+fn apply(model: &mut Model, request: &PolicerInput) -> Outcome {
+    police(model, 0, request)
+}
+
+/// Which interface is policed cannot be asked for, so it is not kept. To end it on an interface whose index is beyond all that ever were
+/// policed in that direction is what VPP does not survive (24.10 and 26.06).
+fn police(model: &mut Model, direction: usize, request: &PolicerInput) -> Outcome {
+    let index = request.sw_if_index;
     model.get(index)?;
-    find(model, name).map(drop).ok_or(retval::NO_SUCH_ENTRY)
+    find(model, request.name).ok_or(retval::NO_SUCH_ENTRY)?;
+    let end = &mut model.policed[direction];
+    if request.apply {
+        *end = (*end).max(index.0.saturating_add(1));
+    } else if index.0 >= *end {
+        model.has_crashed = true;
+    }
+    Ok(())
 }
 
 fn details(policer: &Policer) -> PolicerDetails {

@@ -139,7 +139,6 @@ fn add_del_table(model: &mut Model, request: &IpTableAddDel) -> Outcome {
     } else if request.table_id != 0 {
         if let Some(table) = model.tables.get_mut(&key) {
             table.is_kept = false;
-            table.routes.clear();
         }
         model.drop_unused_tables();
     }

@@ -274,8 +274,10 @@ impl Session {
             }
             _ => {
                 let shared = Arc::clone(&self.shared);
-                for answer in shared.handlers.act(name, &mut state.model, fields) {
-                    self.answer(context, &answer);
+                let answers = shared.handlers.act(name, &mut state.model, fields);
+                // Who has crashed answers nothing.
+                for answer in answers.iter().filter(|_| !state.model.has_crashed) {
+                    self.answer(context, answer);
                 }
             }
         }

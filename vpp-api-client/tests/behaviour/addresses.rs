@@ -147,8 +147,12 @@ pub(crate) async fn unnumbered(at: &At) {
     assert_eq!(pairs(SwIfIndex::NONE).await, []);
     at.done(&enter(borrower)).await;
     assert_eq!(at.retval(&lend_to(lender, borrower, true)).await, -74, "of another table");
-    for index in [lender, borrower] {
-        at.delete_loopback(index).await;
-    }
+    at.delete_loopback(borrower).await;
     at.done(&IpTableAddDel { is_add: false, table_id: 42, ..Default::default() }).await;
+    let borrower = at.loopback(22).await;
+    lend(at, lender, borrower).await;
+    at.delete_loopback(lender).await;
+    assert_eq!(pairs(SwIfIndex::NONE).await, [(borrower, lender)], "a lender that is gone is still named");
+    at.delete_loopback(borrower).await;
+    assert_eq!(pairs(SwIfIndex::NONE).await, []);
 }

@@ -131,6 +131,9 @@ pub(crate) async fn tag_rewrites(at: &At) {
     assert_eq!(at.retval(&rewrite(SwIfIndex(4000), VtrOp::PUSH_1)).await, -2);
     at.done(&rewrite(sw_if_index, VtrOp::DISABLED)).await;
     assert_eq!(shown(sw_if_index).await.0, 0);
+    at.done(&rewrite(sw_if_index, VtrOp::PUSH_1)).await;
+    at.done(&SwInterfaceSetL2Bridge { enable: false, ..join }).await;
+    assert_eq!(shown(sw_if_index).await.0, 0, "it ends with the membership");
     at.delete_loopback(sw_if_index).await;
     at.done(&domain(321, false)).await;
 }

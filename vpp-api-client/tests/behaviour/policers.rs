@@ -42,7 +42,6 @@ pub(crate) async fn names_are_unique(at: &At) {
     let output = PolicerOutput { name: text("p1"), sw_if_index, apply: true };
     at.done(&output).await;
     // It may go while an interface is policed by it, and the interface too.
-    at.done(&PolicerOutput { apply: false, ..output }).await;
     at.done(&PolicerAddDel { is_add: false, ..policer.clone() }).await;
     assert_eq!(at.retval(&PolicerAddDel { is_add: false, ..policer }).await, -6);
     assert_eq!(at.dump(&PolicerDump::default()).await, []);
