@@ -72,7 +72,8 @@ pub(crate) async fn anything(
         return Ok(Some(Made { routes, ..Made::found(owner, &details) }));
     }
     let left = policer::is_left(vpp, tag).await? || has_socket(vpp, tag).await?;
-    Ok(left.then(|| Made { tag: *tag, index: None, name: names::memif(tag), is_new: false, routes }))
+    let name = names::memif(tag);
+    Ok(left.then(|| Made { tag: *tag, index: None, name, is_new: false, is_complete: false, routes }))
 }
 
 async fn ours(

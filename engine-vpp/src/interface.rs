@@ -34,6 +34,8 @@ pub(crate) struct Made {
     pub(crate) name: String,
     /// Whether it was just made, and so is in no network.
     pub(crate) is_new: bool,
+    /// Whether it has its tag, and so all that it should have.
+    pub(crate) is_complete: bool,
     /// The routes that may lead to it, as far as its caller knows.
     pub(crate) routes: Vec<IpNet>,
 }
@@ -46,6 +48,7 @@ impl Made {
             index: Some(details.sw_if_index),
             name: details.interface_name.to_string(),
             is_new: false,
+            is_complete: !details.tag.to_string().is_empty(),
             routes: Vec::new(),
         }
     }

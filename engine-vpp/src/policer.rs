@@ -2,16 +2,18 @@
 
 use userspace_core::{
     engine::{EngineError, ErrorKind},
+    fault,
     owner::OwnerTag,
     spec::{Bandwidth, Rate},
 };
 use vpp_api_client::{
     Client,
+    codec::Text,
     messages::policer::{PolicerAddDel, PolicerDetails, PolicerDump, PolicerInput, PolicerOutput},
     types::{PolicerType, QosAction, QosActionType, RateType, RoundType, SwIfIndex},
 };
 
-use crate::{access::ask, error, names};
+use crate::{access::ask, error, interface::Made, names};
 
 /// What VPP receives from the interface.
 const INPUT: char = 'i';
@@ -31,6 +33,7 @@ pub(crate) async fn make(
     if let Some(rate) = bandwidth.egress {
         let policer = policer(tag, INPUT, rate)?;
         ask(vpp, "make a policer of what the container sends", &policer).await?;
+        fault::point("after policer")?;
         let apply = PolicerInput { name: policer.name, sw_if_index: index, apply: true };
         ask(vpp, "police what the container sends", &apply).await?;
     }
@@ -106,29 +109,37 @@ async fn look(vpp: &Client, tag: &OwnerTag) -> Result<[Option<PolicerDetails>; 2
 }
 
 /// Removes the owner's policers, from the interface first, if it is there.
-pub(crate) async fn remove(
-    vpp: &Client,
-    tag: &OwnerTag,
-    index: Option<SwIfIndex>,
-) -> Result<(), EngineError> {
-    let [input, output] = look(vpp, tag).await?;
+pub(crate) async fn remove(vpp: &Client, made: &Made) -> Result<(), EngineError> {
+    let [input, output] = look(vpp, &made.tag).await?;
     for (found, direction) in [(input, INPUT), (output, OUTPUT)] {
-        let Some(found) = found else { continue };
-        let name = found.name;
-        if let Some(sw_if_index) = index {
-            let off = match direction {
-                INPUT => vpp.request(&PolicerInput { name, sw_if_index, apply: false }).await.map(drop),
-                _ => vpp.request(&PolicerOutput { name, sw_if_index, apply: false }).await.map(drop),
-            };
-            // One that was made and never applied is refused.
-            if let Err(error) = off
-                && error.retval().is_none()
-            {
-                return Err(error::doing("take a policer off an interface")(error));
+        let Some(PolicerDetails { name, .. }) = found else { continue };
+        if let Some(index) = made.index {
+            // VPP 26.06 crashes when one is taken off that was never put on. Where a kill may have come between, it is put on first: the
+            // interface is down, and goes next.
+            if made.is_complete || put(vpp, (name, direction), index, true).await? {
+                put(vpp, (name, direction), index, false).await?;
             }
         }
         let gone = PolicerAddDel { is_add: false, name, ..PolicerAddDel::default() };
         ask(vpp, "remove a policer", &gone).await?;
     }
     Ok(())
+}
+
+/// Puts a policer on the interface, or takes it off; whether VPP did it.
+async fn put(
+    vpp: &Client,
+    (name, direction): (Text<64>, char),
+    sw_if_index: SwIfIndex,
+    apply: bool,
+) -> Result<bool, EngineError> {
+    let done = match direction {
+        INPUT => vpp.request(&PolicerInput { name, sw_if_index, apply }).await.map(drop),
+        _ => vpp.request(&PolicerOutput { name, sw_if_index, apply }).await.map(drop),
+    };
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if error.retval().is_some() => Ok(false),
+        Err(error) => Err(error::doing("take a policer off an interface")(error)),
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(vpp: &Client, made: &Made) -> Result<(), EngineError> {
         gateway::leave(vpp, index, &made.routes).await?;
         fault::point("before policers are removed")?;
     }
-    policer::remove(vpp, &made.tag, made.index).await?;
+    policer::remove(vpp, made).await?;
     if let Some(index) = made.index {
         fault::point("before delete")?;
         delete(vpp, made, index).await?;

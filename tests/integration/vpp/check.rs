@@ -80,7 +80,7 @@ fn what_is_changed_is_named_and_mended(flavour: Flavour) {
     };
     for (what, words) in [
         ("admin", &["admin"][..]),
-        ("mtu", &["mtu", "1300", "1400"]),
+        ("mtu", &["MTU", "1300", "1400"]),
         ("vlan", &["7", "8"]),
         ("bridge", &["network"]),
     ] {

@@ -19,7 +19,8 @@ fn a_tap_is_the_containers_interface(flavour: Flavour) {
         let result = it.host.add(&red, &config);
         let link = red.netns.link("eth0").expect("the container's end");
         assert_eq!(link["mtu"], 1400);
-        assert_eq!(link["address"], result["interfaces"][0]["mac"]);
+        let interfaces = result["interfaces"].as_array().expect("interfaces");
+        assert!(interfaces.iter().any(|one| one["mac"] == link["address"]), "{result:#}");
         let there: Vec<_> =
             red.netns.addresses("eth0").iter().map(|ip| ip.split('/').next().map(str::to_owned)).collect();
         assert_eq!(there, addresses(&result).into_iter().map(Some).collect::<Vec<_>>());
