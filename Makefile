@@ -23,8 +23,8 @@ slim: ## The same with the engine linux alone, in target/slim
 	    -p cni-userspace --no-default-features --features linux
 
 .PHONY: demo
-demo: ## Two containers, attached, pinged, checked and removed (root); ENGINE=ovs: on Open vSwitch with DPDK
-	@test -x scripts/demo-$${ENGINE:-linux} || { echo "make demo: ENGINE is linux or ovs, not $$ENGINE" >&2; exit 1; }
+demo: ## Two containers, attached, pinged, checked and removed (root); ENGINE=ovs: on Open vSwitch with DPDK; ENGINE=vpp: on VPP
+	@test -x scripts/demo-$${ENGINE:-linux} || { echo "make demo: ENGINE is linux, ovs or vpp, not $$ENGINE" >&2; exit 1; }
 	@scripts/packages demo$${ENGINE:+$$(test $$ENGINE = linux || echo -$$ENGINE)}
 	@$(MAKE) --no-print-directory build
 	@scripts/demo-$${ENGINE:-linux}
