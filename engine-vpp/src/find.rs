@@ -73,7 +73,7 @@ pub(crate) async fn anything(
     }
     let left = policer::is_left(vpp, tag).await? || has_socket(vpp, tag).await?;
     let name = names::memif(tag);
-    Ok(left.then(|| Made { tag: *tag, index: None, name, is_new: false, is_complete: false, routes }))
+    Ok(left.then_some(Made { tag: *tag, index: None, name, is_new: false, is_complete: false, routes }))
 }
 
 async fn ours(
