@@ -41,7 +41,8 @@ lint: ## Formatting, clippy and the documents' warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --quiet
 
 .PHONY: bench
-bench: build slim ## Against Debian's bridge plugin and ovs-vsctl, with the limits that must hold (root)
+bench: build slim ## Against Debian's bridge plugin, ovs-vsctl and VPP's API alone, with the limits that must hold (root)
 	@scripts/packages bench
 	cargo bench --locked -p userspace-tests --bench attach
 	cargo bench --locked -p userspace-tests --bench ovs
+	cargo bench --locked -p userspace-tests --bench vpp

@@ -11,11 +11,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cni_userspace::netconf;
 use nix::sys::{
     resource::{UsageWho, getrusage},
     time::TimeValLike,
 };
 use serde_json::Value;
+use userspace_core::{
+    id::AttachmentId,
+    netns::NetnsRef,
+    owner::InstanceId,
+    plan::{Overrides, Plan, Request},
+    record::{Record, RecordDir},
+};
 
 /// Runs a program and prints what it took at most, in kilobytes. A process of its own, since the figure is one of all children.
 fn peak(command: &[String]) -> ExitCode {
@@ -90,6 +98,39 @@ impl Plugin {
         stdin.write_all(self.config.to_string().as_bytes()).expect("write the configuration");
         drop(stdin);
         child.wait_with_output().expect("wait for the plugin")
+    }
+}
+
+impl Plugin {
+    /// What ADD writes of its record: before its first effect, and again with the addresses.
+    pub(crate) fn record(&self, dir: &Path, container: &str, netns: &Path) -> Duration {
+        let records = RecordDir::new(dir.to_owned());
+        let record = Record::new(self.plan(container, netns), self.config.clone());
+        let begin = Instant::now();
+        records.save(&record).expect("write the record");
+        records.save(&record).expect("write the record");
+        let took = begin.elapsed();
+        records.forget(record.attachment()).expect("erase the record");
+        took
+    }
+
+    fn plan(&self, container: &str, netns: &Path) -> Plan {
+        let conf = netconf::parse(self.config.clone()).expect("the configuration");
+        let request = Request {
+            attachment: AttachmentId {
+                network: "ours".parse().expect("a name"),
+                container: container.parse().expect("an id"),
+                interface: "eth0".parse().expect("a name"),
+            },
+            instance: InstanceId::new(1),
+            netns: NetnsRef::inspect(netns).ok(),
+            host: conf.host(),
+            container: conf.container(),
+            overrides: Overrides::default(),
+            shared_dir: conf.shared_dir.clone(),
+            sockets: conf.sockets(),
+        };
+        Plan::new(&request).expect("a plan")
     }
 }
 

@@ -14,16 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cni_userspace::netconf;
 use engine_ovs::ovsdb::{Client, Id, Row, Transaction, Until, empty, equal, includes, map, set};
 use serde_json::{Map, Value, json};
-use userspace_core::{
-    id::AttachmentId,
-    netns::NetnsRef,
-    owner::InstanceId,
-    plan::{Overrides, Plan, Request},
-    record::{Record, RecordDir},
-};
 use userspace_tests::{Memory, Netns, Ovs};
 
 use self::common::{Limits, Plugin, answer_peak, binaries, median, peak_of_add};
@@ -110,7 +102,13 @@ impl Bench {
                 (3, &|| self.vsctl("del-port tool")),
                 (4, &|| self.plugin.run("VERSION", &container, &netns).wall),
                 (5, &|| self.raw(&socket)),
-                (6, &|| self.record(&container)),
+                (6, &|| {
+                    self.plugin.record(
+                        &self.dir.path().join("floor"),
+                        &container,
+                        self.container.path().as_path(),
+                    )
+                }),
             ];
             // An ADD comes before its DEL.
             let mut groups = [&calls[0..2], &calls[2..4], &calls[4..5], &calls[5..6], &calls[6..7]];
@@ -152,37 +150,6 @@ impl Bench {
             remove(&client).await;
             took
         })
-    }
-
-    /// What ADD writes of its record: before its first effect, and again with the addresses.
-    fn record(&self, container: &str) -> Duration {
-        let records = RecordDir::new(self.dir.path().join("floor"));
-        let record = Record::new(self.plan(container), self.plugin.config.clone());
-        let begin = Instant::now();
-        records.save(&record).expect("write the record");
-        records.save(&record).expect("write the record");
-        let took = begin.elapsed();
-        records.forget(record.attachment()).expect("erase the record");
-        took
-    }
-
-    fn plan(&self, container: &str) -> Plan {
-        let conf = netconf::parse(self.plugin.config.clone()).expect("the configuration");
-        let request = Request {
-            attachment: AttachmentId {
-                network: "ours".parse().expect("a name"),
-                container: container.parse().expect("an id"),
-                interface: "eth0".parse().expect("a name"),
-            },
-            instance: InstanceId::new(1),
-            netns: NetnsRef::inspect(&self.container.path()).ok(),
-            host: conf.host(),
-            container: conf.container(),
-            overrides: Overrides::default(),
-            shared_dir: conf.shared_dir.clone(),
-            sockets: conf.sockets(),
-        };
-        Plan::new(&request).expect("a plan")
     }
 }
 
