@@ -1,7 +1,8 @@
 //! Applications of containers: testpmd, and packets that are sent and counted.
 
-use std::{thread::sleep, time::Duration};
+use std::{os::unix::net::UnixDatagram, path::Path, thread::sleep, time::Duration};
 
+use nix::errno::Errno;
 use userspace_tests::{Container, Memory, Testpmd, TestpmdBuilder, until};
 
 pub(crate) const RED: &str = "02:00:00:00:00:01";
@@ -66,4 +67,11 @@ pub(crate) fn count(from: &mut Testpmd, to: &mut Testpmd) -> u64 {
     to.stop();
     assert_eq!(from.sent() - sent, PACKETS, "sent");
     came
+}
+
+/// A datagram socket cannot connect to one of another type: whoever listens does not hear of it.
+pub(crate) fn is_listened_at(socket: &Path) -> bool {
+    let probe = UnixDatagram::unbound().expect("a socket");
+    let refused = probe.connect(socket).err().and_then(|error| error.raw_os_error());
+    refused == Some(Errno::EPROTOTYPE as i32)
 }

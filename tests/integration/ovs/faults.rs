@@ -5,7 +5,8 @@ use std::{fs, time::Duration};
 use serde_json::{Value, json};
 use userspace_tests::{Container, Host, Memory, until, with};
 
-use super::support::{Everything, Vswitch, is_listened_at, port_name};
+use super::support::{Everything, Vswitch, port_name};
+use crate::apps::is_listened_at;
 use crate::steps::{Subject, every_step, killed_at, points};
 
 const SOON: Duration = Duration::from_secs(5);

@@ -7,8 +7,9 @@ use userspace_tests::{Container, Memory, until};
 
 use super::{
     kernel::veth,
-    support::{Vswitch, is_listened_at, port_name},
+    support::{Vswitch, port_name},
 };
+use crate::apps::is_listened_at;
 
 const SOON: Duration = Duration::from_secs(30);
 

@@ -19,8 +19,9 @@ use userspace_tests::{Container, Memory, Testpmd, until};
 
 use super::{
     apps::{BLUE, RED, attached, meet},
-    support::{Vswitch, is_listened_at, port_name},
+    support::{Vswitch, port_name},
 };
+use crate::apps::is_listened_at;
 
 const SOON: Duration = Duration::from_secs(20);
 const NOT_RUNNING: &str = "ovs-vswitchd is not running";

@@ -2,13 +2,11 @@
 
 use std::{
     fs,
-    os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use nix::errno::Errno;
 use serde_json::{Value, json};
 use userspace_core::{
     id::AttachmentId,
@@ -117,11 +115,4 @@ pub(super) fn port_name(container: &Container) -> String {
         interface: "eth0".parse().expect("an interface"),
     };
     OwnerTag::new(&attachment, InstanceId::ANY).host_name()
-}
-
-/// A datagram socket cannot connect to one of another type: whoever listens does not hear of it.
-pub(super) fn is_listened_at(socket: &Path) -> bool {
-    let probe = UnixDatagram::unbound().expect("a socket");
-    let refused = probe.connect(socket).err().and_then(|error| error.raw_os_error());
-    refused == Some(Errno::EPROTOTYPE as i32)
 }

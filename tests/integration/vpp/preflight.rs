@@ -14,6 +14,7 @@ use vpp_api_client::{
 };
 
 use super::support::{OnVpp, tag};
+use crate::apps::is_listened_at;
 
 /// ADD fails like that, and leaves nothing; DEL has nothing to say.
 fn refused(it: &OnVpp, config: &Value, code: u64, words: &[&str]) {
@@ -152,21 +153,7 @@ fn a_poisoned_socket_number_is_of_no_harm(flavour: Flavour) {
         .expect("poison the number");
     let result = it.host.add(&red, &it.net(json!({})));
     let socket = it.socket(&red, &result);
-    std::os::unix::net::UnixStream::connect(&socket)
-        .or_else(|_| {
-            // The real one speaks in packets.
-            let kind = nix::sys::socket::SockType::SeqPacket;
-            let fd = nix::sys::socket::socket(
-                nix::sys::socket::AddressFamily::Unix,
-                kind,
-                nix::sys::socket::SockFlag::empty(),
-                None,
-            )?;
-            let address = nix::sys::socket::UnixAddr::new(&socket)?;
-            nix::sys::socket::connect(std::os::fd::AsRawFd::as_raw_fd(&fd), &address)?;
-            Ok::<_, std::io::Error>(std::os::unix::net::UnixStream::from(fd))
-        })
-        .expect("somebody listens");
+    assert!(is_listened_at(&socket), "{socket:?}");
     it.host.del(&red, &it.net(json!({})));
     it.is_as(&before, "in the end");
 }
