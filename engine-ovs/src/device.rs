@@ -23,7 +23,7 @@ const SYSTEM: &str = "";
 /// What the Interface row says of the device.
 pub(crate) fn rows(side: Side, tag: &OwnerTag, spec: &InterfaceSpec) -> Result<Rows, EngineError> {
     match &spec.device {
-        Device::VhostUser(vhost) => Ok(vhost_user::rows(side, tag, vhost, spec.mac)),
+        Device::VhostUser(vhost) => vhost_user::rows(side, tag, vhost, spec.mac),
         Device::Memif(memif) => memif::rows(tag, memif, spec.mac),
         Device::Netdev(_) => Ok(Rows { kind: SYSTEM, options: BTreeMap::new() }),
         Device::Tap(_) | Device::Veth(_) | Device::Macvlan(_) => Err(not_made(spec)),

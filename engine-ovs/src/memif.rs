@@ -7,6 +7,7 @@ use std::{
 
 use userspace_core::{
     addr::MacAddr,
+    devargs,
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
     spec::{InterfaceSpec, Memif, MemifMode, MemifRole},
@@ -45,30 +46,9 @@ pub(crate) fn supports(
 
 /// What the Interface row says.
 pub(crate) fn rows(tag: &OwnerTag, memif: &Memif, mac: Option<MacAddr>) -> Result<Rows, EngineError> {
-    let path = memif.socket.display().to_string();
-    let secret = memif.secret.as_ref().map(|secret| secret.reveal());
-    for (what, text) in [("the socket", Some(path.as_str())), ("the secret", secret)] {
-        // Neither can what an error of OVS is cut at.
-        let held = |byte: u8| byte.is_ascii_graphic() && !b",='\"\\()".contains(&byte);
-        if text.is_some_and(|text| !text.bytes().all(held)) {
-            let doing =
-                format!("make a memif ({what} has a character that DPDK's device arguments cannot hold)");
-            return Err(EngineError::new(ErrorKind::Invalid, doing));
-        }
-    }
-    let role = match memif.role {
-        MemifRole::Master => "server",
-        MemifRole::Slave => "client",
-    };
-    let mut text = format!("{DEVICE}{},role={role},id=0,socket-abstract=no,socket={path}", tag.host_name());
-    // A power of two, checked by the plan; DPDK takes its logarithm.
-    text.push_str(&format!(",rsize={},bsize={}", memif.ring_size.ilog2(), memif.buffer_bytes));
-    if let Some(mac) = mac {
-        text.push_str(&format!(",mac={mac}"));
-    }
-    if let Some(secret) = secret {
-        text.push_str(&format!(",secret={secret}"));
-    }
+    let name = format!("{}{}", devargs::MEMIF, tag.host_name());
+    let text = devargs::memif(&name, memif, mac)
+        .map_err(|error| EngineError::new(ErrorKind::Invalid, "make a memif").because(error))?;
     let mut options = BTreeMap::from([("dpdk-devargs".to_owned(), text)]);
     if memif.rx_queues > 1 {
         options.insert("n_rxq".to_owned(), memif.rx_queues.to_string());
@@ -76,12 +56,9 @@ pub(crate) fn rows(tag: &OwnerTag, memif: &Memif, mac: Option<MacAddr>) -> Resul
     Ok(Rows { kind: "dpdk", options })
 }
 
-/// What DPDK's device names begin with, before the name of the port.
-const DEVICE: &str = "net_memif_";
-
 /// The options with a device name that DPDK has not seen: one whose socket could not be made keeps its name until ovs-vswitchd ends.
 pub(crate) fn with_new_name(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    if let Some(text) = options.get_mut("dpdk-devargs").filter(|text| text.starts_with(DEVICE)) {
+    if let Some(text) = options.get_mut("dpdk-devargs").filter(|text| text.starts_with(devargs::MEMIF)) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = text.find(',').unwrap_or(text.len());
         text.insert_str(at, &format!("_{:x}", now.as_micros()));
@@ -91,10 +68,10 @@ pub(crate) fn with_new_name(mut options: BTreeMap<String, String>) -> BTreeMap<S
 
 /// The options as [`with_new_name`] got them.
 pub(crate) fn without_new_name(mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    if let Some(text) = options.get_mut("dpdk-devargs").filter(|text| text.starts_with(DEVICE)) {
+    if let Some(text) = options.get_mut("dpdk-devargs").filter(|text| text.starts_with(devargs::MEMIF)) {
         let end = text.find(',').unwrap_or(text.len());
-        if let Some(at) = text[DEVICE.len()..end].find('_') {
-            text.replace_range(DEVICE.len() + at..end, "");
+        if let Some(at) = text[devargs::MEMIF.len()..end].find('_') {
+            text.replace_range(devargs::MEMIF.len() + at..end, "");
         }
     }
     options

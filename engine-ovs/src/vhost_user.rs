@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use userspace_core::{
     addr::MacAddr,
+    devargs,
+    engine::{EngineError, ErrorKind},
     owner::OwnerTag,
     spec::{SocketMode, VhostUser},
 };
@@ -28,7 +30,12 @@ pub(crate) fn is_server(side: Side, mode: SocketMode) -> bool {
 }
 
 /// What the Interface row says.
-pub(crate) fn rows(side: Side, tag: &OwnerTag, vhost: &VhostUser, mac: Option<MacAddr>) -> Rows {
+pub(crate) fn rows(
+    side: Side,
+    tag: &OwnerTag,
+    vhost: &VhostUser,
+    mac: Option<MacAddr>,
+) -> Result<Rows, EngineError> {
     let mut options = BTreeMap::new();
     let mut set = |key: &str, value: String| options.insert(key.to_owned(), value);
     match (side, vhost.mode) {
@@ -40,29 +47,18 @@ pub(crate) fn rows(side: Side, tag: &OwnerTag, vhost: &VhostUser, mac: Option<Ma
                 set("tx-retries-max", retries.to_string());
             }
         }
-        (Side::Container, mode) => {
-            set("dpdk-devargs", devargs(tag, vhost, mode, mac));
+        (Side::Container, _) => {
+            let name = format!("{}{}", devargs::VIRTIO_USER, tag.host_name());
+            let told = devargs::virtio_user(&name, vhost, mac);
+            let doing = "make a vhost-user device";
+            set(
+                "dpdk-devargs",
+                told.map_err(|error| EngineError::new(ErrorKind::Invalid, doing).because(error))?,
+            );
             if vhost.queues > 1 {
                 set("n_rxq", vhost.queues.to_string());
             }
         }
     }
-    Rows { kind: kind(side, vhost.mode), options }
-}
-
-/// DPDK's virtio_user (doc/guides/howto/virtio_user_for_container_networking.rst). Device names are global in a process.
-fn devargs(tag: &OwnerTag, vhost: &VhostUser, mode: SocketMode, mac: Option<MacAddr>) -> String {
-    let mut text = format!(
-        "net_virtio_user_{},path={},queues={}",
-        tag.host_name(),
-        vhost.socket.display(),
-        vhost.queues
-    );
-    if mode == SocketMode::Server {
-        text.push_str(",server=1");
-    }
-    if let Some(mac) = mac {
-        text.push_str(&format!(",mac={mac}"));
-    }
-    text
+    Ok(Rows { kind: kind(side, vhost.mode), options })
 }

@@ -5,7 +5,13 @@
 
 use std::{fmt, path::Path};
 
-use crate::{conf::HalfConf, id::AttachmentId, ipam::Allocation, spec::InterfaceSpec};
+use crate::{
+    addressing::Assignment,
+    conf::HalfConf,
+    id::AttachmentId,
+    ipam::Allocation,
+    spec::{EngineKind, InterfaceSpec, Network},
+};
 
 mod device;
 mod legacy;
@@ -22,6 +28,18 @@ pub struct ContainerHalf {
     pub config: HalfConf,
     /// The addresses and routes that it is to have.
     pub allocation: Allocation,
+}
+
+/// An interface, what it is joined to, and what it is given: what a container's engine is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// What is made.
+    pub spec: InterfaceSpec,
+    /// What it is joined to. On Open vSwitch that is a bridge in any case: without `config.bridge.bridgeName` one that is called as the
+    /// interface, whose own port is the kernel interface with the addresses.
+    pub network: Network,
+    /// Its addresses and routes. None where it is joined to a domain of VPP: those carry frames only.
+    pub given: Assignment,
 }
 
 /// A document that is not a container's half.
@@ -57,6 +75,14 @@ impl ContainerHalf {
     /// When it is no memif or vhost-user port, or its socket is not in the directory.
     pub fn spec(&self, dir: &Path) -> Result<InterfaceSpec, InvalidHalf> {
         device::spec(self, dir).map_err(|source| InvalidHalf { source })
+    }
+
+    /// All that `engine` is to bring about in the container, where the host's shared directory is at `dir`.
+    ///
+    /// # Errors
+    /// As [`Self::spec`]; when its bridge cannot be, or an address.
+    pub fn desired(&self, dir: &Path, engine: EngineKind) -> Result<Desired, InvalidHalf> {
+        device::desired(self, dir, engine).map_err(|source| InvalidHalf { source })
     }
 
     /// The name of its socket.

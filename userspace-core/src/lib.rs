@@ -9,6 +9,7 @@ pub mod addressing;
 mod beneath;
 pub mod conf;
 pub mod cx;
+pub mod devargs;
 pub mod engine;
 mod error;
 pub mod fault;

@@ -28,6 +28,12 @@ impl InstanceId {
     pub fn new(random: u16) -> Self {
         Self(random.max(1))
     }
+
+    /// The id of an installation that keeps no state: it follows from where that works, so that it is the same after a restart.
+    pub fn of_place(place: &str) -> Self {
+        let [high, low] = digest::<2>(&[place]);
+        Self::new(u16::from_be_bytes([high, low]))
+    }
 }
 
 impl fmt::Display for InstanceId {

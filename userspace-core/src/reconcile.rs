@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::{
     addr::{MacAddr, Route},
+    addressing::Assignment,
     spec::{Device, InterfaceSpec, Network},
 };
 
@@ -40,6 +41,15 @@ impl State {
             mtu_bytes: spec.mtu_bytes,
             network: Some(network.clone()),
             ..Self::default()
+        }
+    }
+
+    /// The same with these addresses and routes.
+    pub fn given(self, given: &Assignment) -> Self {
+        Self {
+            addresses: Some(given.addresses.iter().map(|address| address.ip).collect()),
+            routes: Some(given.routes.clone()),
+            ..self
         }
     }
 }

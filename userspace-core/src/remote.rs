@@ -3,10 +3,18 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 
-use crate::{cx::Cx, engine::EngineError, half::ContainerHalf, id::AttachmentId};
+use crate::{
+    cx::Cx,
+    engine::{EngineError, chain},
+    half::ContainerHalf,
+    id::AttachmentId,
+};
 
+pub mod annotations;
 pub mod dir;
+mod watch;
 
 /// The host's end.
 #[async_trait]
@@ -41,4 +49,38 @@ pub struct Snapshot {
     pub halves: Vec<ContainerHalf>,
     /// Where each document that is not one is, and why.
     pub rejected: Vec<(PathBuf, String)>,
+}
+
+/// A snapshot in the making.
+#[derive(Default)]
+struct Reading {
+    hash: Sha256,
+    halves: Vec<ContainerHalf>,
+    rejected: Vec<(PathBuf, String)>,
+}
+
+impl Reading {
+    /// What `place` has.
+    fn document(&mut self, place: PathBuf, text: &[u8]) {
+        self.hash.update(place.as_os_str().as_encoded_bytes());
+        self.hash.update(text);
+        match ContainerHalf::from_json(text) {
+            Ok(half) => self.halves.push(half),
+            Err(error) => self.rejected.push((place, chain(&error))),
+        }
+    }
+
+    /// What `place` has is not read.
+    fn reject(&mut self, place: PathBuf, reason: String) {
+        self.hash.update(place.as_os_str().as_encoded_bytes());
+        self.hash.update(&reason);
+        self.rejected.push((place, reason));
+    }
+
+    fn finish(mut self) -> Snapshot {
+        self.halves.sort_by(|a, b| a.attachment.cmp(&b.attachment));
+        let digest = self.hash.finalize();
+        let revision = Revision(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        Snapshot { revision, halves: self.halves, rejected: self.rejected }
+    }
 }

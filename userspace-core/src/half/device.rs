@@ -2,11 +2,15 @@
 
 use std::path::{Component, Path};
 
-use super::ContainerHalf;
+use super::{ContainerHalf, Desired};
 use crate::{
-    conf::{InterfaceType, MemifConf, VhostConf},
-    plan::userspace::{DEFAULT_BUFFER_BYTES, DEFAULT_RING_SIZE},
-    spec::{Device, InterfaceSpec, Memif, MemifRole, SocketMode, VhostUser},
+    addressing::{self, Assignment},
+    conf::{InterfaceType, MemifConf, NetType, VhostConf},
+    plan::{
+        bridge,
+        userspace::{DEFAULT_BUFFER_BYTES, DEFAULT_RING_SIZE},
+    },
+    spec::{Device, EngineKind, InterfaceSpec, Memif, MemifRole, Network, SocketMode, VhostUser},
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -26,6 +30,32 @@ pub(super) fn spec(half: &ContainerHalf, dir: &Path) -> Result<InterfaceSpec, Bo
         None => return Err("config.iftype is missing".into()),
     };
     Ok(InterfaceSpec { mac: config.mac, mtu_bytes: config.mtu, ..InterfaceSpec::of(device) })
+}
+
+pub(super) fn desired(half: &ContainerHalf, dir: &Path, engine: EngineKind) -> Result<Desired, BoxError> {
+    let network = network(half, engine)?;
+    let given = match (engine, &network) {
+        (EngineKind::Vpp, Network::Bridge(_)) => Assignment::default(),
+        // What is published are the container's own already.
+        _ => addressing::assign(&Network::None, &half.allocation)?.1,
+    };
+    Ok(Desired { spec: spec(half, dir)?, network, given })
+}
+
+fn network(half: &ContainerHalf, engine: EngineKind) -> Result<Network, BoxError> {
+    let mut typed = half.config.bridge.clone().unwrap_or_default();
+    let is_joined = match engine {
+        EngineKind::Ovs => {
+            typed.bridge_name.get_or_insert_with(|| half.attachment.interface.to_string());
+            true
+        }
+        EngineKind::Vpp => half.config.net_type == Some(NetType::Bridge),
+        EngineKind::Linux | EngineKind::Dpdk => false,
+    };
+    if !is_joined {
+        return Ok(Network::None);
+    }
+    Ok(Network::Bridge(bridge::of(engine, "config.bridge", &typed)?))
 }
 
 fn memif(typed: &MemifConf, dir: &Path) -> Result<Memif, BoxError> {
@@ -90,6 +120,31 @@ mod tests {
         assert_eq!(spec.mtu_bytes, Some(1400));
         let Device::VhostUser(vhost) = spec.device else { panic!("a vhost-user port") };
         assert_eq!((vhost.mode, vhost.queues), (SocketMode::Server, 1));
+    }
+
+    #[test]
+    fn each_engine_has_its_own_network_and_addresses() {
+        let memif = r#""iftype":"memif","memif":{"socketfile":"a.sock"}"#;
+        let of = |more: &str, engine| {
+            let mut half = half(&format!("{{{memif}{more}}}"));
+            half.allocation.ips = vec![crate::addr::Address {
+                ip: "10.0.0.2/24".parse().unwrap(),
+                gateway: "10.0.0.1".parse().ok(),
+            }];
+            half.allocation.routes = vec![crate::addr::Route::new("0.0.0.0/0".parse().unwrap(), None)];
+            half.desired(Path::new("/shared"), engine).unwrap()
+        };
+        let name = |desired: &Desired| match &desired.network {
+            Network::Bridge(bridge) => bridge.name.clone(),
+            other => format!("{other:?}"),
+        };
+        let plain = of("", EngineKind::Vpp);
+        assert_eq!((name(&plain).as_str(), plain.given.addresses.len()), ("None", 1));
+        assert_eq!(plain.given.routes[0].gw, "10.0.0.1".parse().ok());
+        let joined = of(r#","netType":"bridge","bridge":{"bridgeId":4}"#, EngineKind::Vpp);
+        assert_eq!((name(&joined).as_str(), joined.given), ("4", Assignment::default()));
+        assert_eq!(name(&of(r#","netType":"interface""#, EngineKind::Ovs)), "net1");
+        assert_eq!(name(&of(r#","bridge":{"bridgeName":"br1"}"#, EngineKind::Ovs)), "br1");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     World, network_of,
-    standing::{Piece, Standing, give, missing_of_published},
+    standing::{Piece, Standing, missing_of_published},
 };
 use crate::{
     addr::{Address, MacAddr},
@@ -93,8 +93,7 @@ pub async fn check(
         stands(&piece, piece.look(world, cx, tag).await?)?;
     }
     if let Container::Kernel(part) = &plan.container {
-        let mut desired = desired_end(plan, part, &expected);
-        give(&mut desired, &for_container);
+        let desired = desired_end(plan, part, &expected).given(&for_container);
         let hint = Some(Hint::named(id.interface.as_str()));
         let piece = Piece { what: "the container's interface", part, hint, desired };
         stands(&piece, piece.look(world, cx, tag).await?)?;

@@ -1,10 +1,7 @@
 //! Whether the parts of an attachment stand as they were made: the one comparison, for CHECK and for repair.
 
-use ipnet::IpNet;
-
 use super::{World, gone_is_none, host_hint};
 use crate::{
-    addr::Route,
     addressing::Assignment,
     cx::Cx,
     engine::{EngineError, Hint},
@@ -46,8 +43,7 @@ impl<'a> Piece<'a> {
     /// The host's half, which is to have been `given` that.
     pub(super) fn host(record: &'a Record, given: &Assignment) -> Option<Self> {
         let part = record.plan.host.as_ref()?;
-        let mut desired = State::desired(&part.spec, &part.network);
-        give(&mut desired, given);
+        let desired = State::desired(&part.spec, &part.network).given(given);
         Some(Self { what: "the host's half", part, hint: host_hint(record), desired })
     }
 
@@ -68,14 +64,6 @@ impl<'a> Piece<'a> {
         let differences = diff(&self.desired, &interface.observe(cx, spec, network).await?);
         Ok(if differences.is_empty() { Standing::Right } else { Standing::Different(differences) })
     }
-}
-
-/// The addresses and routes that it should have.
-pub(super) fn give(desired: &mut State, given: &Assignment) {
-    let addresses: Vec<IpNet> = given.addresses.iter().map(|a| a.ip).collect();
-    let routes: Vec<Route> = given.routes.clone();
-    desired.addresses = Some(addresses);
-    desired.routes = Some(routes);
 }
 
 /// What is gone of that which the host keeps for a published half.

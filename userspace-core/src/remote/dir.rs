@@ -8,7 +8,6 @@ use std::{
     io::{self, Read, Write},
     os::fd::OwnedFd,
     path::PathBuf,
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -16,20 +15,23 @@ use nix::{
     dir::Dir,
     errno::Errno,
     fcntl::{OFlag, renameat},
-    sys::stat::{Mode, SFlag, fstat},
+    sys::stat::{FileStat, Mode, SFlag, fstat},
 };
-use sha2::{Digest, Sha256};
 
-use super::{RemoteStore, RemoteView, Revision, Snapshot};
+use super::RemoteStore;
 use crate::{
     beneath::{make_dir, open_dir, open_file, remove_dir, remove_file},
     cx::Cx,
-    engine::{EngineError, ErrorKind, chain},
+    engine::{EngineError, ErrorKind},
     fault,
     half::ContainerHalf,
     id::AttachmentId,
     plan::{SharedDir, short},
 };
+
+mod view;
+
+pub use self::view::DirView;
 
 /// A half is below 4 KiB; this leaves room for what a later version adds.
 const MAX_FILE: u64 = 256 * 1024;
@@ -132,68 +134,6 @@ pub fn refuse_used(shared: &SharedDir, id: &AttachmentId) -> Result<(), EngineEr
     Ok(())
 }
 
-/// The container's end of its directory.
-#[derive(Debug, Clone)]
-pub struct DirView {
-    dir: PathBuf,
-}
-
-impl DirView {
-    /// The view of `dir`, which need not exist yet.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
-    }
-
-    fn read(&self) -> io::Result<Snapshot> {
-        let mut snapshot =
-            Snapshot { revision: Revision(String::new()), halves: Vec::new(), rejected: Vec::new() };
-        let mut hash = Sha256::new();
-        if let Some(dir) = open_dir(&self.dir)? {
-            for name in names(&dir)? {
-                let text = match read_file(&dir, &name) {
-                    Ok(text) => text,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => {
-                        snapshot.rejected.push((self.dir.join(&name), error.to_string()));
-                        continue;
-                    }
-                };
-                hash.update(&text);
-                hash.update(name.as_bytes());
-                match ContainerHalf::from_json(&text) {
-                    Ok(half) => snapshot.halves.push(half),
-                    Err(error) => snapshot.rejected.push((self.dir.join(&name), chain(&error))),
-                }
-            }
-        }
-        snapshot.halves.sort_by(|a, b| a.attachment.cmp(&b.attachment));
-        let digest = hash.finalize();
-        snapshot.revision = Revision(digest.iter().map(|byte| format!("{byte:02x}")).collect());
-        Ok(snapshot)
-    }
-}
-
-#[async_trait]
-impl RemoteView for DirView {
-    async fn snapshot(&self, cx: Cx, newer_than: Option<&Revision>) -> Result<Snapshot, EngineError> {
-        loop {
-            let snapshot = self.read().map_err(|error| {
-                let doing = format!("read the shared directory {:?}", self.dir);
-                EngineError::new(ErrorKind::Io, doing).because(error)
-            })?;
-            if newer_than != Some(&snapshot.revision) {
-                return Ok(snapshot);
-            }
-            let pause = Duration::from_millis(10);
-            if cx.remaining() < pause {
-                let doing = format!("wait for a change in {:?}", self.dir);
-                return Err(EngineError::new(ErrorKind::TimedOut, doing));
-            }
-            tokio::time::sleep(pause).await;
-        }
-    }
-}
-
 /// The Go plugins' file name.
 fn file_name(id: &AttachmentId) -> String {
     format!("configData-{}-{}.json", short(&id.container), id.interface)
@@ -244,12 +184,22 @@ fn names(dir: &OwnedFd) -> io::Result<Vec<String>> {
 }
 
 fn read_file(dir: &OwnedFd, name: &str) -> io::Result<Vec<u8>> {
+    read_if(dir, name, |_| Ok(()))
+}
+
+/// The file's content, when `accepted` says nothing against what it is.
+fn read_if(
+    dir: &OwnedFd,
+    name: &str,
+    accepted: impl FnOnce(&FileStat) -> io::Result<()>,
+) -> io::Result<Vec<u8>> {
     let file = open_file(dir, name, OFlag::O_RDONLY, Mode::empty())?;
     let found = fstat(&file)?;
     let regular = SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
     if !regular || found.st_nlink > 1 {
         return Err(io::Error::other("is not a regular file with one name"));
     }
+    accepted(&found)?;
     let mut text = Vec::new();
     File::from(file).take(MAX_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE {
@@ -263,10 +213,11 @@ mod tests {
     use std::{
         fs,
         os::unix::fs::{PermissionsExt, symlink},
+        time::Duration,
     };
 
     use super::*;
-    use crate::testing::halves;
+    use crate::{remote::RemoteView, testing::halves};
 
     fn cx() -> Cx {
         Cx::within(Duration::from_millis(200))
