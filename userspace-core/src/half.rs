@@ -24,6 +24,8 @@ pub const VERSION: u32 = 1;
 pub struct ContainerHalf {
     /// Whose it is.
     pub attachment: AttachmentId,
+    /// The UID of its Kubernetes pod, when there is one.
+    pub pod_uid: Option<String>,
     /// What is to be made.
     pub config: HalfConf,
     /// The addresses and routes that it is to have.

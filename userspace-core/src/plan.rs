@@ -116,6 +116,9 @@ pub struct Published {
     /// The container's network namespace. Nothing is made in it; it tells whether the container is still there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netns: Option<NetnsRef>,
+    /// The UID of the Kubernetes pod: several pods can share a directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
 }
 
 impl Plan {

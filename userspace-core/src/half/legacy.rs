@@ -1,4 +1,4 @@
-//! The Go plugins' `ConfigurationData`: {containerId, ifName, name, config, ipResult}, and our `version` beside them.
+//! The Go plugins' `ConfigurationData`: {containerId, ifName, name, config, ipResult}, and our `version` and `podUid` beside them.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ struct Document {
     #[serde(default)]
     version: Option<u32>,
     container_id: ContainerId,
+    /// Ours too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pod_uid: Option<String>,
     if_name: InterfaceName,
     name: NetworkName,
     #[serde(default)]
@@ -30,6 +33,7 @@ pub(super) fn write(half: &ContainerHalf) -> Vec<u8> {
     let document = Document {
         version: Some(VERSION),
         container_id: id.container.clone(),
+        pod_uid: half.pod_uid.clone(),
         if_name: id.interface.clone(),
         name: id.network.clone(),
         config: half.config.clone(),
@@ -52,6 +56,7 @@ pub(super) fn read(text: &[u8]) -> Result<ContainerHalf, BoxError> {
             container: document.container_id,
             interface: document.if_name,
         },
+        pod_uid: document.pod_uid,
         config: document.config,
         allocation: document.ip_result,
     })

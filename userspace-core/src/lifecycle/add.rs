@@ -271,7 +271,8 @@ pub(super) async fn publish(
 fn half(plan: &Plan, published: &Published, allocation: Allocation) -> ContainerHalf {
     let mut config = published.config.clone();
     complete(&mut config, !allocation.ips.is_empty());
-    ContainerHalf { attachment: plan.owner.attachment.clone(), config, allocation }
+    let attachment = plan.owner.attachment.clone();
+    ContainerHalf { attachment, pod_uid: published.pod_uid.clone(), config, allocation }
 }
 
 fn outcome(record: &Record, allocation: Allocation) -> Outcome {

@@ -59,7 +59,8 @@ impl Half<'_> {
             network,
         };
         let netns = request.netns.clone();
-        let published = Published { engine: self.container, mac: self.mac, config, shared, netns };
+        let pod_uid = request.overrides.pod_uid.clone();
+        let published = Published { engine: self.container, mac: self.mac, config, shared, netns, pod_uid };
         Ok((host, published))
     }
 

@@ -134,8 +134,8 @@ pub fn refuse_used(shared: &SharedDir, id: &AttachmentId) -> Result<(), EngineEr
     Ok(())
 }
 
-/// The Go plugins' file name.
-fn file_name(id: &AttachmentId) -> String {
+/// The name of a half's file, which is the Go plugins'.
+pub fn file_name(id: &AttachmentId) -> String {
     format!("configData-{}-{}.json", short(&id.container), id.interface)
 }
 

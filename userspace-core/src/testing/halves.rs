@@ -11,6 +11,7 @@ use crate::{
 pub fn memif(container: &str, interface: &str) -> ContainerHalf {
     ContainerHalf {
         attachment: plans::attachment(container, interface),
+        pod_uid: None,
         config: HalfConf { memif: Some(MemifConf::default()), ..HalfConf::default() },
         allocation: Allocation::default(),
     }

@@ -1,0 +1,26 @@
+//! Which engines this build has.
+
+use std::sync::Arc;
+
+use userspace_core::{engine::Engine, spec::EngineKind};
+
+use crate::settings::Settings;
+
+/// The vswitches of this build.
+pub(crate) const BUILT_IN: &[EngineKind] = &[
+    #[cfg(feature = "vpp")]
+    EngineKind::Vpp,
+    #[cfg(feature = "ovs")]
+    EngineKind::Ovs,
+];
+
+/// The container's vswitch of that kind; nothing is connected yet. `None` when this build has none such.
+pub(crate) fn open(kind: EngineKind, settings: &Settings) -> Option<Arc<dyn Engine>> {
+    match kind {
+        #[cfg(feature = "vpp")]
+        EngineKind::Vpp => Some(Arc::new(engine_vpp::VppEngine::in_container(settings.vpp_socket.clone()))),
+        #[cfg(feature = "ovs")]
+        EngineKind::Ovs => Some(Arc::new(engine_ovs::OvsEngine::in_container(settings.ovs_socket.clone()))),
+        _ => None,
+    }
+}
