@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nix::net::if_::if_nametoindex;
 use tokio::sync::watch;
 use userspace_core::{id::AttachmentId, spec::EngineKind};
 
@@ -60,7 +61,7 @@ pub(crate) fn at_first(wanted: &Wanted) -> Standing {
 
 /// The host makes it in the container's network namespace, which is this process's.
 fn kernel(name: &str) -> Standing {
-    if std::path::Path::new("/sys/class/net").join(name).exists() {
+    if if_nametoindex(name).is_ok() {
         return Standing::Kernel;
     }
     Standing::Pending(format!("the host makes it, and there is no kernel interface {name:?} here"))

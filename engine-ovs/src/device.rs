@@ -7,7 +7,7 @@ use userspace_core::{
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
     shared::remove_dead_socket,
-    spec::{Device, InterfaceSpec, MemifRole, Network},
+    spec::{Device, InterfaceSpec, MemifRole, Network, SocketMode},
 };
 
 use crate::{
@@ -119,8 +119,11 @@ pub(crate) async fn prepare(
         return server_socket::prepare(cx, place, tag, target).await;
     }
     match &spec.device {
-        // What a master that died has left would keep the next from listening.
+        // What one that died has left would keep the next from listening.
         Device::Memif(memif) if memif.role == MemifRole::Master => remove_dead_socket(&memif.socket),
+        Device::VhostUser(vhost) if place.side == Side::Container && vhost.mode == SocketMode::Server => {
+            remove_dead_socket(&vhost.socket)
+        }
         _ => Ok(()),
     }
 }

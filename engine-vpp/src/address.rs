@@ -98,7 +98,7 @@ async fn remove_stale_routes(
     wanted: &[Route],
 ) -> Result<(), EngineError> {
     for stale in routes(vpp, index).await? {
-        let neighbour = stale.gw == Some(stale.dst.addr()) && IpNet::from(stale.dst.addr()) == stale.dst;
+        let neighbour = stale.gw.is_none() && IpNet::from(stale.dst.addr()) == stale.dst;
         let subnet =
             addresses.iter().any(|ip| ip.trunc() == stale.dst || IpNet::from(ip.addr()) == stale.dst);
         let kept = wanted.iter().any(|route| route.dst.trunc() == stale.dst && route.gw == stale.gw);

@@ -2,7 +2,7 @@
 
 use userspace_core::{
     engine::{EngineError, EngineInfo, ErrorKind},
-    spec::{Device, InterfaceKind, InterfaceSpec, MemifMode, Network, SocketMode},
+    spec::{Device, InterfaceKind, InterfaceSpec, MemifMode, Network},
 };
 use vpp_api_client::{
     Client, Error, Message,
@@ -74,7 +74,7 @@ pub(crate) fn check(
             unsupported("join a memif of mode ip to a bridge domain (\"ethernet\" can)")
         }
         (Device::Memif(memif), _) if memif.dma => need(info, DMA, "use DMA"),
-        (Device::VhostUser(vhost), _) if side == Side::Container && vhost.mode == SocketMode::Client => {
+        (Device::VhostUser(_), _) if side == Side::Container => {
             unsupported("make the device's end of a vhost-user port on VPP (it makes the vswitch's end only)")
         }
         // Their queues come with the peer: until then VPP knows none.

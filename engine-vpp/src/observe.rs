@@ -1,7 +1,7 @@
 //! What is there, in the words of the specification.
 
 use userspace_core::{
-    addr::{MacAddr, Route},
+    addr::{MacAddr, Route, SCOPE_LINK},
     engine::EngineError,
     owner::SpecDigest,
     reconcile::{Difference, State},
@@ -188,9 +188,6 @@ async fn known_routes(vpp: &Client, made: &Made, index: SwIfIndex) -> Result<Vec
     }
     Ok(there)
 }
-
-/// RT_SCOPE_LINK of rtnetlink(7), in which routes on the link are asked for.
-const SCOPE_LINK: u8 = 253;
 
 fn difference(what: &str, wanted: impl Into<String>, found: impl Into<String>) -> Difference {
     Difference { what: what.to_owned(), wanted: wanted.into(), found: found.into() }

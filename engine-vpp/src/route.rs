@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use userspace_core::{
-    addr::Route,
+    addr::{Route, SCOPE_LINK, SCOPE_UNIVERSE},
     engine::{EngineError, ErrorKind},
 };
 use vpp_api_client::{
@@ -150,11 +150,18 @@ pub(crate) async fn list(
         let Some(dst) = net(&route.prefix) else { continue };
         for path in &route.paths.items {
             if path.sw_if_index == index && path.kind == FibPathType::NORMAL {
-                routes.push(Route::new(dst, next_hop(path, is_ip6)));
+                routes.push(seen(dst, next_hop(path, is_ip6)));
             }
         }
     }
     Ok(routes)
+}
+
+/// VPP gives a host's route on the link that host as its next hop.
+fn seen(dst: IpNet, next_hop: Option<IpAddr>) -> Route {
+    let is_on_link = next_hop.is_none_or(|next_hop| IpNet::from(next_hop) == dst);
+    let (gw, scope) = if is_on_link { (None, SCOPE_LINK) } else { (next_hop, SCOPE_UNIVERSE) };
+    Route { scope: Some(scope), ..Route::new(dst, gw) }
 }
 
 fn next_hop(path: &FibPath, is_ip6: bool) -> Option<IpAddr> {

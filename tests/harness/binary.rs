@@ -33,6 +33,12 @@ pub fn plugin_with_linux_alone() -> &'static Path {
     built(BUILT.get_or_init(|| build(&target().join("linux-alone"), "cni-userspace", &arguments)))
 }
 
+/// The container's program.
+pub fn container_app() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    built(BUILT.get_or_init(|| build(&target(), "container-app", &[])))
+}
+
 /// The fake VPP.
 pub(crate) fn fake_vpp() -> &'static Path {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();

@@ -156,7 +156,7 @@ impl Call<'_> {
 
 /// A process that stays; killed when dropped.
 #[derive(Debug)]
-pub struct Service(Child);
+pub struct Service(pub(crate) Child);
 
 impl Service {
     /// Sends it SIGTERM, and waits: its exit status, none when the signal killed it.

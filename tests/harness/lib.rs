@@ -4,6 +4,7 @@
 //! Knows the plugin by its files and its protocol only, as a container runtime does. Everything that is made is removed when its
 //! owner is dropped, also while a failed test unwinds.
 
+mod app;
 mod binary;
 mod call;
 mod config;
@@ -22,7 +23,8 @@ mod wait;
 mod world;
 
 pub use self::{
-    binary::{plugin, plugin_with_failpoints, plugin_with_linux_alone, root},
+    app::App,
+    binary::{container_app, plugin, plugin_with_failpoints, plugin_with_linux_alone, root},
     call::{Call, Output, Service},
     config::{merged, with},
     host::{Container, Host},

@@ -68,6 +68,12 @@ impl TestpmdBuilder {
         self.device("memif", &format!("role=client,id=0,socket-abstract=no,socket={path},mac={mac}"))
     }
 
+    /// With these arguments of the EAL, which name its ports.
+    pub fn eal<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.devices.extend(arguments.into_iter().map(str::to_owned));
+        self
+    }
+
     /// What it does with a packet: `rxonly` (without this call), `macswap`, `io`, `icmpecho`, `txonly`.
     pub fn forward(mut self, mode: &str) -> Self {
         mode.clone_into(&mut self.forward);

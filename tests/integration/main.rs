@@ -19,17 +19,30 @@
 //! | 61, 63 | concurrency | `parallel` |
 //!
 //! Beside the points: packets (`bridged`, `routed`, `macvlan`, `tap`, `announce`), what an interface has (`link`, `routes`, `several`),
-//! IPAM plugins that hang (`deadline`), the commands beside the protocol (`repair`, `sweep`), real runtimes (`runtimes`), the Go
+//! the program in the container (`container_app`), IPAM plugins that hang (`deadline`), the commands beside the protocol (`repair`, `sweep`), real runtimes (`runtimes`), the Go
 //! plugins' samples (`samples`), the schema (`schema`), and the rules of how this project is built (`rules`).
 //!
 //! Not shown here, since the kernel's engine cannot: 28's `socketPath` (no interface of the kernel has one), 39 and codes 50 and 51 of
 //! the engine's own in 59 (a kernel is never down; an IPAM's are shown), 47 (Kubernetes).
+
+/// Tests on the fake VPP, and the same on the real one: functions of a `Flavour`.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod fake {
+            $(#[test] fn $name() { super::$name(userspace_tests::Flavour::Fake); })+
+        }
+        mod real {
+            $(#[test] fn $name() { super::$name(userspace_tests::Flavour::Real); })+
+        }
+    };
+}
 
 mod announce;
 mod apps;
 mod bridged;
 mod chain;
 mod check;
+mod container_app;
 mod deadline;
 mod del;
 mod environment;

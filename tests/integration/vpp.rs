@@ -1,22 +1,10 @@
 //! The engine vpp: the real binary on a real VPP when one is on PATH, and on the fake one always. What needs packets needs the real one.
 
-/// Tests on the fake VPP, and the same on the real one: functions of a `Flavour`.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod fake {
-            $(#[test] fn $name() { super::$name(userspace_tests::Flavour::Fake); })+
-        }
-        mod real {
-            $(#[test] fn $name() { super::$name(userspace_tests::Flavour::Real); })+
-        }
-    };
-}
-
 mod apps;
 mod check;
 mod conformance;
 mod faults;
-mod inner;
+pub(crate) mod inner;
 mod kernel;
 mod limits;
 mod parallel;
@@ -25,7 +13,7 @@ mod repair;
 mod restart;
 mod scale;
 mod sockets;
-mod support;
+pub(crate) mod support;
 mod tap;
-mod traffic;
+pub(crate) mod traffic;
 mod vlans;

@@ -98,6 +98,11 @@ pub struct Address {
     pub gateway: Option<IpAddr>,
 }
 
+/// RT_SCOPE_LINK of rtnetlink(7): the destination is on the link.
+pub const SCOPE_LINK: u8 = 253;
+/// RT_SCOPE_UNIVERSE: it is behind a gateway.
+pub const SCOPE_UNIVERSE: u8 = 0;
+
 /// A route in the container, with the attributes of CNI 1.1.0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {

@@ -9,14 +9,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::{
-    addr::{Address, Route},
+    addr::{Address, Route, SCOPE_LINK},
     engine::{EngineError, ErrorKind},
     ipam::Allocation,
     spec::Network,
 };
-
-/// RT_SCOPE_LINK of rtnetlink(7): the destination is on the link.
-const SCOPE_LINK: u8 = 253;
 
 /// What one end is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

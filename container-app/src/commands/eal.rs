@@ -43,7 +43,7 @@ pub(super) async fn run(settings: Settings, typed: Eal) -> ExitCode {
     }
 }
 
-/// One `--vdev` an interface, in the order of their names.
+/// One `--vdev` an interface, in the order of the halves.
 fn arguments(halves: &[ContainerHalf], dir: &Path) -> Result<Vec<String>, String> {
     let mut arguments = Vec::new();
     let mut shares_memory = false;

@@ -11,7 +11,7 @@ use vpp_api_client::{
         memif::MemifSocketFilenameDump,
         policer::PolicerDump,
     },
-    types::SwIfIndex,
+    types::{Prefix, SwIfIndex},
 };
 
 pub(super) async fn lines(vpp: &Client) -> Result<BTreeSet<String>, Error> {
@@ -75,7 +75,7 @@ async fn addresses(vpp: &Client, names: &Names, lines: &mut BTreeSet<String>) ->
     for (index, name) in names {
         for is_ipv6 in [false, true] {
             for one in vpp.dump(&IpAddressDump { sw_if_index: SwIfIndex(*index), is_ipv6 }).await? {
-                lines.insert(format!("address {name} {:?}/{}", one.prefix.address.ip(), one.prefix.length));
+                lines.insert(format!("address {name} {}", net(&one.prefix)));
             }
         }
     }
@@ -89,9 +89,13 @@ async fn routes(vpp: &Client, names: &Names, lines: &mut BTreeSet<String>) -> Re
         for route in vpp.dump(&routes).await? {
             let paths = route.paths.items.iter().map(|path| name(names, path.sw_if_index));
             let paths: Vec<_> = paths.collect();
-            let ip = route.prefix.address.ip();
-            lines.insert(format!("route {} {ip:?}/{} by {paths:?}", table.table_id, route.prefix.length));
+            lines.insert(format!("route {} {} by {paths:?}", table.table_id, net(&route.prefix)));
         }
     }
     Ok(())
+}
+
+fn net(prefix: &Prefix) -> String {
+    let ip = prefix.address.ip().map_or_else(|| "?".to_owned(), |ip| ip.to_string());
+    format!("{ip}/{}", prefix.length)
 }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A veth with addresses of both families by host-local, on the bridge `blue0`; then `patch` over it.
-pub(super) fn veth(it: &Vswitch, patch: Value) -> Value {
+pub(crate) fn veth(it: &Vswitch, patch: Value) -> Value {
     let ranges = json!([[{"subnet": "10.20.0.0/24"}], [{"subnet": "fd20::/64"}]]);
     let ipam = json!({"type": "host-local", "dataDir": it.host.lease_dir(), "ranges": ranges});
     // Debian's host-local does not know 1.1.0.
@@ -20,7 +20,7 @@ pub(super) fn veth(it: &Vswitch, patch: Value) -> Value {
 }
 
 /// The addresses of the container's `eth0`, one of each family.
-pub(super) fn addresses(container: &Container) -> Vec<String> {
+pub(crate) fn addresses(container: &Container) -> Vec<String> {
     let all = container.netns.addresses("eth0");
     assert_eq!(all.len(), 2, "{all:?}");
     all.iter().map(|address| address.split('/').next().expect("an address").to_owned()).collect()

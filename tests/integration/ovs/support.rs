@@ -15,35 +15,35 @@ use userspace_core::{
 use userspace_tests::{Container, Host, Memory, Ovs, World, merged};
 
 /// See the module.
-pub(super) struct Vswitch {
-    pub(super) ovs: Ovs,
-    pub(super) host: Host,
+pub(crate) struct Vswitch {
+    pub(crate) ovs: Ovs,
+    pub(crate) host: Host,
 }
 
 /// Everything that the plugin could leave something in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Everything {
+pub(crate) struct Everything {
     world: World,
     rows: std::collections::BTreeSet<String>,
 }
 
 impl Vswitch {
     /// A new one, if the machine has what it takes.
-    pub(super) fn new(memory: Memory) -> Option<Self> {
+    pub(crate) fn new(memory: Memory) -> Option<Self> {
         let mut needs = vec!["ovs-dpdk", "testpmd"];
         needs.extend((memory == Memory::Hugepages).then_some("hugepages"));
         Self::with(&needs, memory)
     }
 
     /// The same for a test that needs other things.
-    pub(super) fn with(needs: &[&str], memory: Memory) -> Option<Self> {
+    pub(crate) fn with(needs: &[&str], memory: Memory) -> Option<Self> {
         let host = Host::new(needs)?;
         let ovs = Ovs::start(host.netns(), memory);
         Some(Self { ovs, host })
     }
 
     /// vhost-user on the bridge `blue0`, without IPAM; then `patch` over it.
-    pub(super) fn net(&self, patch: Value) -> Value {
+    pub(crate) fn net(&self, patch: Value) -> Value {
         let base = json!({
             "cniVersion": "1.1.0",
             "name": "blue",
@@ -63,24 +63,24 @@ impl Vswitch {
     }
 
     /// `sockets.root`.
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.host.path("sockets")
     }
 
     /// The container's directory, as the container sees it.
-    pub(super) fn shared(&self, container: &Container) -> PathBuf {
+    pub(crate) fn shared(&self, container: &Container) -> PathBuf {
         self.host.path("shared").join(&container.id)
     }
 
     /// The socket of a result's container interface, in the container's directory.
-    pub(super) fn socket(&self, container: &Container, result: &Value) -> PathBuf {
+    pub(crate) fn socket(&self, container: &Container, result: &Value) -> PathBuf {
         let path = result["interfaces"][0]["socketPath"].as_str().expect("a socket's path");
         let name = Path::new(path).file_name().expect("a file");
         self.shared(container).join(name)
     }
 
     /// The world with the database, the links to sockets and the containers' directories.
-    pub(super) fn everything(&self) -> Everything {
+    pub(crate) fn everything(&self) -> Everything {
         let mut rows = self.ovs.dump();
         for link in fs::read_dir(self.root()).into_iter().flatten().flatten() {
             rows.insert(format!("link {:?}", link.path()));
@@ -93,7 +93,7 @@ impl Vswitch {
 
     /// Fails the test when something is there that was not before, or the other way round. The links of the datapath and its
     /// bridges are vswitchd's, which takes a moment to let go of them.
-    pub(super) fn is_as(&self, before: &Everything, when: &str) {
+    pub(crate) fn is_as(&self, before: &Everything, when: &str) {
         let begin = Instant::now();
         let mut after = self.everything();
         while after != *before && begin.elapsed() < Duration::from_secs(2) {
@@ -108,7 +108,7 @@ impl Vswitch {
 }
 
 /// The name of the port of a container's `eth0` on the network `blue`.
-pub(super) fn port_name(container: &Container) -> String {
+pub(crate) fn port_name(container: &Container) -> String {
     let attachment = AttachmentId {
         network: "blue".parse().expect("a network"),
         container: container.id.parse().expect("a container"),

@@ -21,11 +21,10 @@ fn pings_go_on(patch: Value) {
     let before = it.everything();
     let mut ips = Vec::new();
     let mut inner = Vec::new();
-    let mut owners = Vec::new();
     for one in &containers {
         ips.push(addresses(&it.host.add(one, &config)));
-        let vpp = Inner::start(one, Flavour::Real);
-        owners.push(vpp.make(&it, "eth0"));
+        let vpp = Inner::start(&it, one, Flavour::Real);
+        vpp.app.once();
         inner.push(vpp);
     }
     reaches(&inner[0], &ips[1]);
@@ -45,9 +44,10 @@ fn pings_go_on(patch: Value) {
             it.host.check(one, &config).silent();
         }
     }
-    for ((one, vpp), owner) in containers.iter().zip(&inner).zip(&owners) {
-        vpp.remove(owner);
+    for (one, vpp) in containers.iter().zip(&inner) {
         it.host.del(one, &config);
+        vpp.app.once();
+        assert_eq!(vpp.vpp.cli("show memif").matches("interface memif").count(), 0);
     }
     it.is_as(&before, "in the end");
 }

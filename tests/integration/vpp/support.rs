@@ -16,26 +16,26 @@ use userspace_core::{
 use userspace_tests::{Container, Flavour, Host, Vpp, World, merged};
 
 /// See the module.
-pub(super) struct OnVpp {
-    pub(super) vpp: Vpp,
-    pub(super) host: Host,
+pub(crate) struct OnVpp {
+    pub(crate) vpp: Vpp,
+    pub(crate) host: Host,
 }
 
 /// Everything that the plugin could leave something in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Everything {
+pub(crate) struct Everything {
     world: World,
     lines: BTreeSet<String>,
 }
 
 impl OnVpp {
     /// A new one, if the machine has what it takes.
-    pub(super) fn new(flavour: Flavour) -> Option<Self> {
+    pub(crate) fn new(flavour: Flavour) -> Option<Self> {
         Self::with(&[], flavour)
     }
 
     /// The same for a test that needs other things too.
-    pub(super) fn with(needs: &[&str], flavour: Flavour) -> Option<Self> {
+    pub(crate) fn with(needs: &[&str], flavour: Flavour) -> Option<Self> {
         let needs: Vec<_> = needs.iter().copied().chain(flavour.need()).collect();
         let host = Host::new(&needs)?;
         let vpp = Vpp::start(host.netns(), flavour);
@@ -43,14 +43,14 @@ impl OnVpp {
     }
 
     /// On a fake VPP with these arguments.
-    pub(super) fn fake(arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn fake(arguments: &[&str]) -> Option<Self> {
         let host = Host::new(&[])?;
         let vpp = Vpp::start_fake(host.netns(), arguments);
         Some(Self { vpp, host })
     }
 
     /// A memif in the bridge domain `blue`, without IPAM; then `patch` over it.
-    pub(super) fn net(&self, patch: Value) -> Value {
+    pub(crate) fn net(&self, patch: Value) -> Value {
         let base = json!({
             "cniVersion": "1.1.0",
             "name": "blue",
@@ -70,36 +70,35 @@ impl OnVpp {
     }
 
     /// The same with addresses of both families by the real host-local, which is older than CNI 1.1.0.
-    pub(super) fn net_with_addresses(&self, patch: Value) -> Value {
+    pub(crate) fn net_with_addresses(&self, patch: Value) -> Value {
         let ranges = json!([[{"subnet": "10.20.0.0/24"}], [{"subnet": "fd20::/64"}]]);
         let ipam = json!({"type": "host-local", "dataDir": self.host.lease_dir(), "ranges": ranges});
         merged(self.net(json!({"cniVersion": "1.0.0", "ipam": ipam})), patch)
     }
 
     /// `sockets.root`. VPP takes a socket's path in plain characters only.
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.vpp.path("sockets")
     }
 
     /// The container's directory, as the container sees it.
-    pub(super) fn shared(&self, container: &Container) -> PathBuf {
+    pub(crate) fn shared(&self, container: &Container) -> PathBuf {
         self.host.path("shared").join(&container.id)
     }
 
-    /// The published half of an interface.
-    pub(super) fn published(&self, container: &Container, interface: &str) -> Vec<u8> {
-        let file = format!("configData-{}-{interface}.json", container.id);
-        fs::read(self.shared(container).join(file)).expect("the published half")
+    /// The file of a published half.
+    pub(crate) fn half(&self, container: &Container, interface: &str) -> PathBuf {
+        self.shared(container).join(format!("configData-{}-{interface}.json", container.id))
     }
 
     /// The socket of a result's container interface, in the container's directory.
-    pub(super) fn socket(&self, container: &Container, result: &Value) -> PathBuf {
+    pub(crate) fn socket(&self, container: &Container, result: &Value) -> PathBuf {
         let path = result["interfaces"][0]["socketPath"].as_str().expect("a socket's path");
         self.shared(container).join(Path::new(path).file_name().expect("a file"))
     }
 
     /// The world with what VPP has, the links to sockets and the containers' directories.
-    pub(super) fn everything(&self) -> Everything {
+    pub(crate) fn everything(&self) -> Everything {
         let mut lines = self.vpp.dump();
         for dir in [self.root(), self.host.path("shared")] {
             for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -111,7 +110,7 @@ impl OnVpp {
 
     /// Fails the test when something is there that was not before, or the other way round. What a killed call has sent may not be done
     /// yet.
-    pub(super) fn is_as(&self, before: &Everything, when: &str) {
+    pub(crate) fn is_as(&self, before: &Everything, when: &str) {
         let begin = Instant::now();
         let mut after = self.everything();
         while after != *before && begin.elapsed() < Duration::from_secs(2) {
@@ -125,13 +124,13 @@ impl OnVpp {
     }
 
     /// The lines of VPP's that hold `word`.
-    pub(super) fn lines(&self, word: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, word: &str) -> Vec<String> {
         self.vpp.dump().into_iter().filter(|line| line.contains(word)).collect()
     }
 }
 
 /// The mark of a container's `eth0` on the network `blue`.
-pub(super) fn tag(container: &Container) -> OwnerTag {
+pub(crate) fn tag(container: &Container) -> OwnerTag {
     let attachment = AttachmentId {
         network: "blue".parse().expect("a network"),
         container: container.id.parse().expect("a container"),

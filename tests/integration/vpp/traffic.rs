@@ -7,27 +7,27 @@ use userspace_tests::{Container, Flavour, until};
 
 use super::{inner::Inner, support::OnVpp};
 
-pub(super) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// The addresses of a result, without their prefix lengths.
-pub(super) fn addresses(result: &Value) -> Vec<String> {
+pub(crate) fn addresses(result: &Value) -> Vec<String> {
     let ips = result["ips"].as_array().expect("addresses").iter();
     ips.map(|ip| ip["address"].as_str().and_then(|ip| ip.split('/').next()).expect("an address").to_owned())
         .collect()
 }
 
 /// Waits until each of `targets` answers.
-pub(super) fn reaches(from: &Inner, targets: &[String]) {
+pub(crate) fn reaches(from: &Inner, targets: &[String]) {
     for target in targets {
         until(&format!("{} reaches {target}", from.container.id), LIMIT, || from.vpp.ping(target, ""));
     }
 }
 
 /// Attaches a container with a VPP of its own; with its addresses.
-pub(super) fn attached(it: &OnVpp, container: &Container, config: &Value) -> (Inner, Vec<String>) {
+pub(crate) fn attached(it: &OnVpp, container: &Container, config: &Value) -> (Inner, Vec<String>) {
     let result = it.host.add(container, config);
-    let inner = Inner::start(container, Flavour::Real);
-    inner.make(it, "eth0");
+    let inner = Inner::start(it, container, Flavour::Real);
+    inner.app.once();
     (inner, addresses(&result))
 }
 

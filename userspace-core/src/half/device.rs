@@ -4,6 +4,7 @@ use std::path::{Component, Path};
 
 use super::{ContainerHalf, Desired};
 use crate::{
+    addr::Route,
     addressing::{self, Assignment},
     conf::{InterfaceType, MemifConf, NetType, VhostConf},
     plan::{
@@ -39,7 +40,14 @@ pub(super) fn desired(half: &ContainerHalf, dir: &Path, engine: EngineKind) -> R
         // What is published are the container's own already.
         _ => addressing::assign(&Network::None, &half.allocation)?.1,
     };
+    let given = if engine == EngineKind::Vpp { without_attributes(given) } else { given };
     Ok(Desired { spec: spec(half, dir)?, network, given })
+}
+
+/// VPP's routes have no MTU, segment size or metric, and no number of a table of Linux's.
+fn without_attributes(given: Assignment) -> Assignment {
+    let plain = |route: Route| Route { scope: route.scope, ..Route::new(route.dst, route.gw) };
+    Assignment { routes: given.routes.into_iter().map(plain).collect(), ..given }
 }
 
 fn network(half: &ContainerHalf, engine: EngineKind) -> Result<Network, BoxError> {
