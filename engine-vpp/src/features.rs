@@ -2,7 +2,7 @@
 
 use userspace_core::{
     engine::{EngineError, EngineInfo, ErrorKind},
-    spec::{Device, InterfaceKind, InterfaceSpec, MemifMode, Network, SocketMode},
+    spec::{Bandwidth, Device, InterfaceKind, InterfaceSpec, MemifMode, Network, SocketMode},
 };
 use vpp_api_client::{
     Client, Error, Message,
@@ -15,7 +15,7 @@ use vpp_api_client::{
     },
 };
 
-use crate::place::Side;
+use crate::{place::Side, release::Release};
 
 /// DMA came with the second form of the request.
 const DMA: &str = "memif with DMA";
@@ -66,6 +66,9 @@ pub(crate) fn check(
     if spec.bandwidth.is_some() {
         need(info, POLICER, "limit the bandwidth")?;
     }
+    if let (Some(Bandwidth { ingress: Some(_), .. }), Network::Bridge(_)) = (spec.bandwidth, network) {
+        polices_what_it_bridges(info)?;
+    }
     match (&spec.device, network) {
         (Device::Memif(memif), _) if memif.mode == MemifMode::InjectPunt => {
             unsupported("make a memif of mode inject-punt (VPP crashes on it; \"ethernet\" and \"ip\" work)")
@@ -83,6 +86,18 @@ pub(crate) fn check(
         }
         _ => Ok(()),
     }
+}
+
+/// An older VPP takes such a policer and never asks it.
+fn polices_what_it_bridges(info: &EngineInfo) -> Result<(), EngineError> {
+    if Release::V26_06.is_reached_by(&info.version) {
+        return Ok(());
+    }
+    unsupported(format!(
+        "limit what a container in a bridge domain receives (ingressRate) on VPP {} (26.06 and later can; here netType \"interface\" can, \
+         and egressRate at those who send)",
+        info.version
+    ))
 }
 
 fn need(info: &EngineInfo, feature: &str, doing: &str) -> Result<(), EngineError> {

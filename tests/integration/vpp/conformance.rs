@@ -59,9 +59,11 @@ fn vhost_user(mode: SocketMode, socket: &Path) -> InterfaceSpec {
     }))
 }
 
-fn limited(spec: InterfaceSpec) -> InterfaceSpec {
+/// Limited each way, as far as this VPP can on each network.
+fn limited(it: &OnVpp, spec: InterfaceSpec) -> InterfaceSpec {
     let rate = Rate { bits_per_second: 8_000_000, burst_bits: 800_000 };
-    let bandwidth = Bandwidth { ingress: Some(rate), egress: Some(rate) };
+    let ingress = it.limits_what_it_bridges().then_some(rate);
+    let bandwidth = Bandwidth { ingress, egress: Some(rate) };
     InterfaceSpec { bandwidth: Some(bandwidth), ..spec }
 }
 
@@ -85,20 +87,20 @@ fn networks(spec: &InterfaceSpec) -> Vec<Network> {
 fn conforms(it: &OnVpp, spec: &InterfaceSpec) {
     for network in networks(spec) {
         let engine = VppEngine::host(Some(it.vpp.api_socket()));
-        run(&engine, spec.clone(), network.clone(), &[]);
+        run(it, &engine, spec.clone(), network.clone(), &[]);
     }
 }
 
 fn conforms_in_a_container(it: &OnVpp, spec: &InterfaceSpec) {
     let engine = VppEngine::in_container(Some(it.vpp.api_socket()));
-    run(&engine, spec.clone(), Network::None, &ADDRESSES);
+    run(it, &engine, spec.clone(), Network::None, &ADDRESSES);
 }
 
-fn run(engine: &VppEngine, spec: InterfaceSpec, network: Network, addresses: &[&str]) {
+fn run(it: &OnVpp, engine: &VppEngine, spec: InterfaceSpec, network: Network, addresses: &[&str]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let other_spec = match &spec.bandwidth {
         Some(_) => InterfaceSpec { bandwidth: None, ..spec.clone() },
-        None => limited(spec.clone()),
+        None => limited(it, spec.clone()),
     };
     let ip = |text: &&str| Address { ip: text.parse().expect("an address"), gateway: None };
     let subject = Subject {
@@ -134,7 +136,7 @@ fn a_memif_with_everything_set(flavour: Flavour) {
         mac: Some("02:00:00:00:00:09".parse().expect("a MAC address")),
         mtu_bytes: Some(1400),
         receive: Receive { mode: Some(RxMode::Interrupt), workers: Vec::new() },
-        ..limited(memif(MemifRole::Master, MemifMode::Ethernet, &it.vpp.path("memif.sock")))
+        ..limited(&it, memif(MemifRole::Master, MemifMode::Ethernet, &it.vpp.path("memif.sock")))
     };
     conforms(&it, &spec);
     conforms_in_a_container(&it, &spec);
@@ -147,7 +149,7 @@ fn a_vhost_user_port(flavour: Flavour) {
     for mode in [SocketMode::Client, SocketMode::Server] {
         let spec = vhost_user(mode, &it.vpp.path("vhost.sock"));
         conforms(&it, &spec);
-        conforms(&it, &InterfaceSpec { mtu_bytes: Some(1400), ..limited(spec) });
+        conforms(&it, &InterfaceSpec { mtu_bytes: Some(1400), ..limited(&it, spec) });
         it.is_as(&before, &format!("after {mode:?}"));
     }
 }
@@ -160,7 +162,7 @@ fn a_kernel_interface(flavour: Flavour) {
     let netdev = Netdev { name: name.parse().expect("an interface name") };
     let spec = InterfaceSpec::of(Device::Netdev(netdev));
     conforms(&it, &spec);
-    conforms(&it, &limited(spec));
+    conforms(&it, &limited(&it, spec));
     it.is_as(&before, "in the end");
 }
 

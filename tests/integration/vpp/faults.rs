@@ -25,11 +25,10 @@ impl Attached {
         Self { it, red, config, before }
     }
 
-    /// With limits on both directions and without IPAM, on a domain that is made for it.
+    /// With limits and without IPAM, on a domain that is made for it.
     fn limited(flavour: Flavour, patch: Value) -> Option<Self> {
         let it = OnVpp::new(flavour)?;
-        let limits = json!({"ingressRate": 8_000_000, "egressRate": 4_000_000});
-        let config = it.net(userspace_tests::merged(json!({"runtimeConfig": {"bandwidth": limits}}), patch));
+        let config = it.net(userspace_tests::merged(it.limits(), patch));
         Some(Self::new(it, config))
     }
 
