@@ -7,7 +7,7 @@ use userspace_core::{
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
     shared::remove_dead_socket,
-    spec::{Device, InterfaceSpec, MemifRole, Network},
+    spec::{Device, InterfaceSpec, Memif, MemifRole, MemifSocket, Network},
 };
 
 use crate::{
@@ -120,7 +120,9 @@ pub(crate) async fn prepare(
     }
     match &spec.device {
         // What a master that died has left would keep the next from listening.
-        Device::Memif(memif) if memif.role == MemifRole::Master => remove_dead_socket(&memif.socket),
+        Device::Memif(Memif { role: MemifRole::Master, socket: MemifSocket::File(path), .. }) => {
+            remove_dead_socket(path)
+        }
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use userspace_core::{
     addr::MacAddr,
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
-    spec::{InterfaceSpec, Memif, MemifMode, MemifRole},
+    spec::{AbstractSocket, InterfaceSpec, Memif, MemifMode, MemifRole, MemifSocket},
 };
 
 use crate::{kind::Rows, place::Side};
@@ -32,6 +32,9 @@ pub(crate) fn supports(
     if memif.dma {
         return unsupported("with DMA on ovs-dpdk (VPP has it)");
     }
+    if let MemifSocket::Abstract(AbstractSocket { netns: Some(_), .. }) = &memif.socket {
+        return unsupported("on an abstract socket of a container's namespace on ovs-dpdk (VPP has it)");
+    }
     if spec.mtu_bytes.is_some() {
         return unsupported("of a given MTU on ovs-dpdk (vhostuser has one)");
     }
@@ -45,9 +48,12 @@ pub(crate) fn supports(
 
 /// What the Interface row says.
 pub(crate) fn rows(tag: &OwnerTag, memif: &Memif, mac: Option<MacAddr>) -> Result<Rows, EngineError> {
-    let path = memif.socket.display().to_string();
+    let (is_abstract, socket) = match &memif.socket {
+        MemifSocket::File(path) => ("no", path.display().to_string()),
+        MemifSocket::Abstract(socket) => ("yes", socket.name.clone()),
+    };
     let secret = memif.secret.as_ref().map(|secret| secret.reveal());
-    for (what, text) in [("the socket", Some(path.as_str())), ("the secret", secret)] {
+    for (what, text) in [("the socket", Some(socket.as_str())), ("the secret", secret)] {
         // Neither can what an error of OVS is cut at.
         let held = |byte: u8| byte.is_ascii_graphic() && !b",='\"\\()".contains(&byte);
         if text.is_some_and(|text| !text.bytes().all(held)) {
@@ -60,7 +66,8 @@ pub(crate) fn rows(tag: &OwnerTag, memif: &Memif, mac: Option<MacAddr>) -> Resul
         MemifRole::Master => "server",
         MemifRole::Slave => "client",
     };
-    let mut text = format!("{DEVICE}{},role={role},id=0,socket-abstract=no,socket={path}", tag.host_name());
+    let mut text =
+        format!("{DEVICE}{},role={role},id=0,socket-abstract={is_abstract},socket={socket}", tag.host_name());
     // A power of two, checked by the plan; DPDK takes its logarithm.
     text.push_str(&format!(",rsize={},bsize={}", memif.ring_size.ilog2(), memif.buffer_bytes));
     if let Some(mac) = mac {
@@ -125,7 +132,7 @@ mod tests {
         let mut memif = Memif {
             role: MemifRole::Master,
             mode: MemifMode::Ethernet,
-            socket: "/s".into(),
+            socket: MemifSocket::File("/s".into()),
             rx_queues: 1,
             tx_queues: 1,
             ring_size: 1024,

@@ -2,13 +2,13 @@
 
 use userspace_core::{
     engine::{EngineError, EngineInfo, ErrorKind},
-    spec::{Bandwidth, Device, InterfaceKind, InterfaceSpec, MemifMode, Network, SocketMode},
+    spec::{Bandwidth, Device, InterfaceKind, InterfaceSpec, MemifMode, MemifSocket, Network, SocketMode},
 };
 use vpp_api_client::{
     Client, Error, Message,
     messages::{
         af_packet::AfPacketCreateV3,
-        memif::{MemifCreate, MemifCreateV2},
+        memif::{MemifCreate, MemifCreateV2, MemifSocketFilenameAddDelV2},
         policer::PolicerAddDel,
         tapv2::TapCreateV3,
         vhost_user::CreateVhostUserIfV2,
@@ -19,6 +19,8 @@ use crate::{place::Side, release::Release};
 
 /// DMA came with the second form of the request.
 const DMA: &str = "memif with DMA";
+/// So did names of sockets that are no files.
+const ABSTRACT: &str = "memif on an abstract socket";
 const POLICER: &str = "policer";
 
 /// The features of that VPP: the kinds that it makes, and `no KIND: REASON` for those that it does not.
@@ -30,6 +32,7 @@ pub(crate) fn of(vpp: &Client) -> Vec<String> {
     note(&mut features, &InterfaceKind::Tap.to_string(), has::<TapCreateV3>(vpp));
     note(&mut features, POLICER, has::<PolicerAddDel>(vpp));
     note(&mut features, DMA, has::<MemifCreateV2>(vpp));
+    note(&mut features, ABSTRACT, has::<MemifSocketFilenameAddDelV2>(vpp));
     features
 }
 
@@ -76,16 +79,42 @@ pub(crate) fn check(
         (Device::Memif(memif), Network::Bridge(_)) if memif.mode == MemifMode::Ip => {
             unsupported("join a memif of mode ip to a bridge domain (\"ethernet\" can)")
         }
-        (Device::Memif(memif), _) if memif.dma => need(info, DMA, "use DMA"),
+        (Device::Memif(memif), _) => {
+            if memif.dma {
+                need(info, DMA, "use DMA")?;
+            }
+            abstract_socket(info, &memif.socket)?;
+            own_queues(spec)
+        }
         (Device::VhostUser(vhost), _) if side == Side::Container && vhost.mode == SocketMode::Client => {
             unsupported("make the device's end of a vhost-user port on VPP (it makes the vswitch's end only)")
         }
-        // Their queues come with the peer: until then VPP knows none.
-        (Device::Memif(_) | Device::VhostUser(_), _) if !spec.receive.workers.is_empty() => {
-            unsupported(format!("place the receive queues of a {kind} (rxWorkers is for tap and veth)"))
-        }
+        (Device::VhostUser(_), _) => own_queues(spec),
         _ => Ok(()),
     }
+}
+
+/// The queues of a memif and of a vhost-user port come with the peer: until then VPP knows none.
+fn own_queues(spec: &InterfaceSpec) -> Result<(), EngineError> {
+    if spec.receive.workers.is_empty() {
+        return Ok(());
+    }
+    unsupported(format!("place the receive queues of a {} (rxWorkers is for tap and veth)", spec.kind()))
+}
+
+/// 23.06 opens an abstract socket in another network namespace, and stays in that one itself: all that it opens later is there.
+fn abstract_socket(info: &EngineInfo, socket: &MemifSocket) -> Result<(), EngineError> {
+    let MemifSocket::Abstract(socket) = socket else {
+        return Ok(());
+    };
+    need(info, ABSTRACT, "use an abstract socket (socketType)")?;
+    if socket.netns.is_none() || Release::V23_10.is_reached_by(&info.version) {
+        return Ok(());
+    }
+    unsupported(format!(
+        "use an abstract socket (socketType) in the container's network namespace on VPP {} (23.10 and later can; socketType \"file\" works)",
+        info.version
+    ))
 }
 
 /// An older VPP takes such a policer and never asks it.

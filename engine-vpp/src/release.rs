@@ -9,6 +9,8 @@ pub(crate) struct Release {
 }
 
 impl Release {
+    /// Where a memif's abstract socket can be in another network namespace. 23.06 opens it there too, and stays there itself.
+    pub(crate) const V23_10: Self = Self { year: 23, month: 10, is_branched: true };
     /// Where a policer of what VPP sends sees what it bridges.
     pub(crate) const V26_06: Self = Self { year: 26, month: 6, is_branched: true };
 
@@ -46,6 +48,9 @@ mod tests {
         {
             assert!(!Release::V26_06.is_reached_by(version), "{version}");
         }
+        assert!(
+            Release::V23_10.is_reached_by("23.10-release") && !Release::V23_10.is_reached_by("23.06-release")
+        );
         for version in ["", "custom", "26", "26.6", "2026.06", "26.13-release", "v.06", "26.006"] {
             assert_eq!(Release::of(version), None, "{version}");
         }

@@ -5,7 +5,12 @@
 
 use std::{fmt, path::Path};
 
-use crate::{conf::HalfConf, id::AttachmentId, ipam::Allocation, spec::InterfaceSpec};
+use crate::{
+    conf::HalfConf,
+    id::AttachmentId,
+    ipam::Allocation,
+    spec::{InterfaceSpec, MemifSocketType},
+};
 
 mod device;
 mod legacy;
@@ -59,9 +64,11 @@ impl ContainerHalf {
         device::spec(self, dir).map_err(|source| InvalidHalf { source })
     }
 
-    /// The name of its socket.
+    /// The name of its socket in the directory.
     pub fn socket(&self) -> Option<&str> {
-        let memif = self.config.memif.as_ref().and_then(|memif| memif.socketfile.as_deref());
+        let memif = self.config.memif.as_ref();
+        let memif = memif.filter(|memif| memif.socket_type != Some(MemifSocketType::Abstract));
+        let memif = memif.and_then(|memif| memif.socketfile.as_deref());
         memif.or_else(|| self.config.vhost.as_ref()?.socketfile.as_deref())
     }
 

@@ -39,6 +39,7 @@ mod address;
 mod bridge;
 mod host_interface;
 mod interface;
+mod listener;
 mod memif;
 mod policer;
 mod route;

@@ -7,10 +7,11 @@ use userspace_core::{
     addr::Address,
     cx::Cx,
     id::AttachmentId,
+    netns::NetnsRef,
     owner::{InstanceId, Owner},
     spec::{
-        Bandwidth, Bridge, Device, InterfaceSpec, Memif, MemifMode, MemifRole, Netdev, Network, Rate,
-        Receive, RxMode, SocketMode, VhostUser, Vlan,
+        AbstractSocket, Bandwidth, Bridge, Device, InterfaceSpec, Memif, MemifMode, MemifRole, MemifSocket,
+        Netdev, Network, Rate, Receive, RxMode, SocketMode, VhostUser, Vlan,
     },
     testing::conformance::{self, Subject},
 };
@@ -32,11 +33,11 @@ fn owner(container: &str) -> Owner {
     Owner::new(attachment, InstanceId::new(7))
 }
 
-fn memif(role: MemifRole, mode: MemifMode, socket: &Path) -> InterfaceSpec {
+fn memif(role: MemifRole, mode: MemifMode, socket: MemifSocket) -> InterfaceSpec {
     InterfaceSpec::of(Device::Memif(Memif {
         role,
         mode,
-        socket: socket.to_owned(),
+        socket,
         rx_queues: 1,
         tx_queues: 1,
         ring_size: 1024,
@@ -45,6 +46,10 @@ fn memif(role: MemifRole, mode: MemifMode, socket: &Path) -> InterfaceSpec {
         zero_copy: true,
         dma: false,
     }))
+}
+
+fn file(it: &OnVpp) -> MemifSocket {
+    MemifSocket::File(it.vpp.path("memif.sock"))
 }
 
 fn vhost_user(mode: SocketMode, socket: &Path) -> InterfaceSpec {
@@ -118,14 +123,28 @@ fn run(it: &OnVpp, engine: &VppEngine, spec: InterfaceSpec, network: Network, ad
 fn a_memif(flavour: Flavour) {
     let Some(it) = OnVpp::new(flavour) else { return };
     let before = it.everything();
-    let socket = it.vpp.path("memif.sock");
+    let socket = file(&it);
     for role in [MemifRole::Master, MemifRole::Slave] {
         for mode in [MemifMode::Ethernet, MemifMode::Ip] {
-            let spec = memif(role, mode, &socket);
+            let spec = memif(role, mode, socket.clone());
             conforms(&it, &spec);
             conforms_in_a_container(&it, &spec);
             it.is_as(&before, &format!("after {role:?}, {mode:?}"));
         }
+    }
+}
+
+/// On a name in another namespace, and in a container on one in VPP's own.
+fn a_memif_on_an_abstract_socket(flavour: Flavour) {
+    let Some(it) = OnVpp::new(flavour) else { return };
+    let red = it.host.container("red");
+    let before = it.everything();
+    let netns = NetnsRef::inspect(&red.netns.path()).expect("a namespace");
+    let named = |netns| MemifSocket::Abstract(AbstractSocket { name: "memif-0a".to_owned(), netns });
+    for role in [MemifRole::Master, MemifRole::Slave] {
+        conforms(&it, &memif(role, MemifMode::Ethernet, named(Some(netns.clone()))));
+        conforms_in_a_container(&it, &memif(role, MemifMode::Ethernet, named(None)));
+        it.is_as(&before, &format!("after {role:?}"));
     }
 }
 
@@ -136,7 +155,7 @@ fn a_memif_with_everything_set(flavour: Flavour) {
         mac: Some("02:00:00:00:00:09".parse().expect("a MAC address")),
         mtu_bytes: Some(1400),
         receive: Receive { mode: Some(RxMode::Interrupt), workers: Vec::new() },
-        ..limited(&it, memif(MemifRole::Master, MemifMode::Ethernet, &it.vpp.path("memif.sock")))
+        ..limited(&it, memif(MemifRole::Master, MemifMode::Ethernet, file(&it)))
     };
     conforms(&it, &spec);
     conforms_in_a_container(&it, &spec);
@@ -166,4 +185,10 @@ fn a_kernel_interface(flavour: Flavour) {
     it.is_as(&before, "in the end");
 }
 
-on_both!(a_memif, a_memif_with_everything_set, a_vhost_user_port, a_kernel_interface);
+on_both!(
+    a_memif,
+    a_memif_on_an_abstract_socket,
+    a_memif_with_everything_set,
+    a_vhost_user_port,
+    a_kernel_interface
+);
