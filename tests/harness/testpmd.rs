@@ -68,6 +68,11 @@ impl TestpmdBuilder {
         self.device("memif", &format!("role=client,id=0,socket-abstract=no,socket={path},mac={mac}"))
     }
 
+    /// With a port that connects to a memif server which listens at the abstract name.
+    pub fn memif_client_at_name(self, name: &str, mac: &str) -> Self {
+        self.device("memif", &format!("role=client,id=0,socket-abstract=yes,socket={name},mac={mac}"))
+    }
+
     /// What it does with a packet: `rxonly` (without this call), `macswap`, `io`, `icmpecho`, `txonly`.
     pub fn forward(mut self, mode: &str) -> Self {
         mode.clone_into(&mut self.forward);

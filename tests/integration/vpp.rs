@@ -12,6 +12,7 @@ macro_rules! on_both {
     };
 }
 
+mod abstract_sockets;
 mod apps;
 mod check;
 mod conformance;
