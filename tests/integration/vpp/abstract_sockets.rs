@@ -2,12 +2,21 @@
 
 use std::{fs, os::fd::AsRawFd, path::Path};
 
+use engine_vpp::VppEngine;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use serde_json::{Value, json};
-use userspace_core::{half::ContainerHalf, spec::Device};
+use tokio::runtime::Builder;
+use userspace_core::{
+    cx::Cx,
+    engine::{Engine, ErrorKind},
+    half::ContainerHalf,
+    netns::NetnsRef,
+    spec::{AbstractSocket, Device, MemifMode, MemifRole, MemifSocket, Network},
+};
 use userspace_tests::{Container, Flavour, Memory, Testpmd, merged};
 
 use super::{
+    conformance,
     restart::pings_go_on,
     support::{OnVpp, tag},
     traffic::two_meet,
@@ -109,6 +118,30 @@ fn a_lost_one_is_made_again_where_it_was(flavour: Flavour) {
     it.vpp.kill();
     it.vpp.restart();
     it.is_as(&before, "in the end");
+}
+
+/// Whatever is at the path by now: VPP is not sent there.
+fn another_namespace_at_the_path_is_refused(flavour: Flavour) {
+    let Some(it) = OnVpp::new(flavour) else { return };
+    let red = it.host.container("red");
+    let before = it.everything();
+    let there = NetnsRef::inspect(&red.netns.path()).expect("a namespace");
+    let engine = VppEngine::host(Some(it.vpp.api_socket()));
+    for netns in [
+        NetnsRef { inode: there.inode + 1, ..there.clone() },
+        NetnsRef { boot_id: "another".to_owned(), ..there.clone() },
+        NetnsRef { path: "/run/netns/no-such-name".into(), ..there },
+    ] {
+        let socket = AbstractSocket { name: name(&red), netns: Some(netns) };
+        let spec = conformance::memif(MemifRole::Master, MemifMode::Ethernet, MemifSocket::Abstract(socket));
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let made = runtime.block_on(async {
+            let owner = conformance::owner("red");
+            engine.ensure(Cx::within(LIMIT), &owner, &spec, &Network::None).await.map(drop)
+        });
+        assert_eq!(made.expect_err("it is another").kind(), ErrorKind::NamespaceGone);
+        it.is_as(&before, "after the refusal");
+    }
 }
 
 fn what_cannot_be_is_refused(flavour: Flavour) {
@@ -215,5 +248,6 @@ on_both!(
     the_socket_is_in_the_containers_namespace_alone,
     a_name_that_is_taken_is_told,
     a_lost_one_is_made_again_where_it_was,
+    another_namespace_at_the_path_is_refused,
     what_cannot_be_is_refused
 );

@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// What a container's interface is to have.
 const ADDRESSES: [&str; 2] = ["10.9.0.2/24", "fd09::2/64"];
 
-fn owner(container: &str) -> Owner {
+pub(super) fn owner(container: &str) -> Owner {
     let attachment = AttachmentId {
         network: "blue".parse().expect("a network"),
         container: container.parse().expect("a container"),
@@ -33,7 +33,7 @@ fn owner(container: &str) -> Owner {
     Owner::new(attachment, InstanceId::new(7))
 }
 
-fn memif(role: MemifRole, mode: MemifMode, socket: MemifSocket) -> InterfaceSpec {
+pub(super) fn memif(role: MemifRole, mode: MemifMode, socket: MemifSocket) -> InterfaceSpec {
     InterfaceSpec::of(Device::Memif(Memif {
         role,
         mode,

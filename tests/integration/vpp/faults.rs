@@ -62,6 +62,12 @@ fn slow_a_memif_with_limits_survives_a_fault_at_every_step(flavour: Flavour) {
     every_step(&subject, [14, 14]);
 }
 
+fn slow_a_memif_on_an_abstract_socket_survives_a_fault_at_every_step(flavour: Flavour) {
+    let named = json!({"host": {"memif": {"socketType": "abstract"}}});
+    let Some(subject) = Attached::limited(flavour, named) else { return };
+    every_step(&subject, [14, 14]);
+}
+
 fn slow_a_trunk_survives_a_fault_at_every_step(flavour: Flavour) {
     let trunk = json!({"host": {"bridge": {"vlanId": 7, "trunks": [8, 9]}}});
     let Some(subject) = Attached::limited(flavour, trunk) else { return };
@@ -115,6 +121,7 @@ fn slow_gc_cleans_after_a_kill_as_del_does(flavour: Flavour) {
 }
 
 on_both!(
+    slow_a_memif_on_an_abstract_socket_survives_a_fault_at_every_step,
     slow_a_memif_with_limits_survives_a_fault_at_every_step,
     slow_a_trunk_survives_a_fault_at_every_step,
     slow_a_vhost_user_server_survives_a_fault_at_every_step,
