@@ -15,7 +15,11 @@ use vpp_api_client::{
     },
 };
 
-use crate::{place::Side, release::Release};
+use crate::{
+    create::{plain_name, plain_text},
+    place::Side,
+    release::Release,
+};
 
 /// DMA came with the second form of the request.
 const DMA: &str = "memif with DMA";
@@ -108,6 +112,11 @@ fn abstract_socket(info: &EngineInfo, socket: &MemifSocket) -> Result<(), Engine
         return Ok(());
     };
     need(info, ABSTRACT, "use an abstract socket (socketType)")?;
+    plain_name(&socket.name)?;
+    if let Some(netns) = &socket.netns {
+        // Any release that cannot read what is behind a namespace's path goes there and stays.
+        plain_text(&netns.path)?;
+    }
     if socket.netns.is_none() || Release::V23_10.is_reached_by(&info.version) {
         return Ok(());
     }
@@ -145,4 +154,37 @@ fn need(info: &EngineInfo, feature: &str, doing: &str) -> Result<(), EngineError
 
 fn unsupported(doing: impl Into<String>) -> Result<(), EngineError> {
     Err(EngineError::new(ErrorKind::Unsupported, doing))
+}
+
+#[cfg(test)]
+mod tests {
+    use userspace_core::{
+        netns::NetnsRef,
+        spec::{AbstractSocket, EngineKind},
+    };
+
+    use super::*;
+
+    fn on(version: &str, name: &str, netns: Option<&str>) -> Result<(), ErrorKind> {
+        let features = vec![ABSTRACT.to_owned()];
+        let info = EngineInfo { kind: EngineKind::Vpp, version: version.to_owned(), features };
+        let netns =
+            netns.map(|path| NetnsRef { path: path.into(), dev: 4, inode: 5, boot_id: String::new() });
+        let socket = MemifSocket::Abstract(AbstractSocket { name: name.to_owned(), netns });
+        abstract_socket(&info, &socket).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn an_abstract_socket_is_what_the_release_can_reach() {
+        let there = Some("/run/netns/cni-0a");
+        assert_eq!(on("26.06-release", "memif-0a", there), Ok(()));
+        assert_eq!(on("23.06-release", "memif-0a", None), Ok(()));
+        assert_eq!(on("23.06-release", "memif-0a", there), Err(ErrorKind::Unsupported));
+        assert_eq!(on("of somebody", "memif-0a", there), Err(ErrorKind::Unsupported));
+        for (name, netns) in
+            [("a,b", there), ("", None), ("a", Some("/run/netns/a~b")), ("a", Some("netns/a"))]
+        {
+            assert_eq!(on("26.06-release", name, netns), Err(ErrorKind::Invalid), "{name:?} {netns:?}");
+        }
+    }
 }
