@@ -16,14 +16,27 @@ pub(crate) fn run(args: &[OsString], env: &BTreeMap<String, String>) -> Answer {
         Some("--version" | "-V") => {
             Answer::ok(format!("{ABOUT} (engines: {})\n", engines::BUILT_IN.join(", ")).into_bytes())
         }
+        Some("help") if args.len() > 1 => help_for(&args[1..], env),
         Some("--help" | "-h" | "help") => Answer::ok(help().into_bytes()),
         Some("repair") => commands::repair::run(&args[1..]),
         Some("gc") => commands::gc::run(&args[1..], env),
-        Some(other) => {
-            eprintln!("userspace: unknown argument {other:?}; try --help");
-            Answer { status: 2, ..Answer::default() }
-        }
+        Some(other) => unknown(other),
     }
+}
+
+/// `help COMMAND` is `COMMAND --help`.
+fn help_for(args: &[OsString], env: &BTreeMap<String, String>) -> Answer {
+    let help = ["--help".into()];
+    match args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().as_slice() {
+        [command] if command == "repair" => commands::repair::run(&help),
+        [command] if command == "gc" => commands::gc::run(&help, env),
+        words => unknown(&format!("help {}", words.join(" "))),
+    }
+}
+
+fn unknown(words: &str) -> Answer {
+    eprintln!("userspace: unknown argument {words:?}; try --help");
+    Answer { status: 2, ..Answer::default() }
 }
 
 fn help() -> String {
@@ -34,11 +47,11 @@ A container runtime runs it with CNI_COMMAND and other CNI_ variables set and a 
 Standard output gets the result or an error object; logs go to standard error and to `logFile`.
 
 Usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION userspace < network.conf
-       userspace repair [--watch] [options]
+       userspace repair [--watch | --json] [options]
                          make again what a vswitch has lost of the attachments that are recorded here
-       userspace gc [--dry-run] [options]
+       userspace gc [--dry-run] [--json] [options]
                          detach the recorded attachments whose container is gone
-       userspace repair --help | gc --help | --help | --version
+       userspace help [repair | gc] | --help | --version
 
 Engines in this build: {}
 CNI versions: {}

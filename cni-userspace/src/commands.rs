@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Value, json};
 use userspace_core::{id::AttachmentId, lifecycle::World, record::RecordDir, spec::EngineAt};
 
 use self::arguments::{Flag, Given, Syntax};
@@ -33,6 +34,12 @@ const TIMEOUT: Flag = Flag {
     name: "--timeout",
     value: Some("SECONDS"),
     help: "what each attachment may take, and a vswitch to answer: 1 to 3600 (default: 30)",
+};
+
+const JSON: Flag = Flag {
+    name: "--json",
+    value: None,
+    help: "print one JSON document when all is done, and no lines for a person",
 };
 
 /// What all commands stand on.
@@ -102,6 +109,21 @@ fn block_on(work: impl Future<Output = u8>) -> u8 {
 /// One line on standard output, at once. That nobody reads it does not stop the work.
 fn say(line: &str) {
     let _ = writeln!(stdout().lock(), "{line}");
+}
+
+/// The document of a command: what became of each record, and how many of each fate there are.
+fn document(setup: &Setup, records: Vec<Value>, counts: Value) -> String {
+    json!({"stateDir": setup.records.state_dir(), "records": records, "counts": counts}).to_string()
+}
+
+/// A record in a document: whose it is and what became of it, then `more`.
+fn entry(id: &AttachmentId, fate: &str, more: Value) -> Value {
+    let mut entry =
+        json!({"network": id.network, "container": id.container, "interface": id.interface, "fate": fate});
+    if let (Value::Object(entry), Value::Object(more)) = (&mut entry, more) {
+        entry.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    entry
 }
 
 fn name(id: &AttachmentId) -> String {

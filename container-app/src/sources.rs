@@ -151,7 +151,9 @@ impl Select {
             ));
         }
         // net2 before net10: the ports of an application have this order.
-        ours.sort_by_key(|half| (half.attachment.interface.as_str().len(), half.attachment.interface.clone()));
+        ours.sort_by_key(|half| {
+            (half.attachment.interface.as_str().len(), half.attachment.interface.clone())
+        });
         if !self.interfaces.is_empty() {
             ours.retain(|half| self.interfaces.contains(&half.attachment.interface));
         }

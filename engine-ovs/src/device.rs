@@ -7,7 +7,7 @@ use userspace_core::{
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
     shared::remove_dead_socket,
-    spec::{Device, InterfaceSpec, MemifRole, Network, SocketMode},
+    spec::{Device, InterfaceSpec, Memif, MemifRole, MemifSocket, Network, SocketMode},
 };
 
 use crate::{
@@ -120,7 +120,9 @@ pub(crate) async fn prepare(
     }
     match &spec.device {
         // What one that died has left would keep the next from listening.
-        Device::Memif(memif) if memif.role == MemifRole::Master => remove_dead_socket(&memif.socket),
+        Device::Memif(Memif { role: MemifRole::Master, socket: MemifSocket::File(path), .. }) => {
+            remove_dead_socket(path)
+        }
         Device::VhostUser(vhost) if place.side == Side::Container && vhost.mode == SocketMode::Server => {
             remove_dead_socket(&vhost.socket)
         }

@@ -10,7 +10,7 @@ use userspace_core::{
     devargs,
     engine::{EngineError, EngineInfo, ErrorKind},
     owner::OwnerTag,
-    spec::{InterfaceSpec, Memif, MemifMode, MemifRole},
+    spec::{AbstractSocket, InterfaceSpec, Memif, MemifMode, MemifRole, MemifSocket},
 };
 
 use crate::{kind::Rows, place::Side};
@@ -32,6 +32,9 @@ pub(crate) fn supports(
     }
     if memif.dma {
         return unsupported("with DMA on ovs-dpdk (VPP has it)");
+    }
+    if let MemifSocket::Abstract(AbstractSocket { netns: Some(_), .. }) = &memif.socket {
+        return unsupported("on an abstract socket of a container's namespace on ovs-dpdk (VPP has it)");
     }
     if spec.mtu_bytes.is_some() {
         return unsupported("of a given MTU on ovs-dpdk (vhostuser has one)");
@@ -102,7 +105,7 @@ mod tests {
         let mut memif = Memif {
             role: MemifRole::Master,
             mode: MemifMode::Ethernet,
-            socket: "/s".into(),
+            socket: MemifSocket::File("/s".into()),
             rx_queues: 1,
             tx_queues: 1,
             ring_size: 1024,

@@ -19,6 +19,8 @@ use crate::{access::ask, memif, names};
 
 /// `sun_path` without its NUL: VPP cuts a longer one silently.
 const MAX_SOCKET_PATH: usize = 106;
+/// The same without the NUL that begins an abstract socket's name; VPP refuses a longer one.
+const MAX_SOCKET_NAME: usize = 105;
 
 /// Creates the interface of `tag`; there is none.
 pub(crate) async fn run(
@@ -120,23 +122,45 @@ pub(crate) fn bytes(mac: Option<MacAddr>) -> [u8; 6] {
     mac.map(MacAddr::bytes).unwrap_or_default()
 }
 
-/// A path that every release takes: from 23.06 on VPP refuses some characters, and answers a memif's socket all the same.
+/// A path that every release takes as a socket's: from 23.06 on VPP refuses some characters, and answers a memif's all the same.
 pub(crate) fn plain_path(path: &Path) -> Result<&str, EngineError> {
-    let refused = |reason: String| {
-        Err(EngineError::new(ErrorKind::Invalid, format!("use the socket {path:?} ({reason})")))
-    };
-    let Some(text) = path.to_str() else {
-        return refused("VPP takes letters, digits, '/', '_', '.' and '-'".to_owned());
-    };
-    if text.len() > MAX_SOCKET_PATH {
-        return refused(format!("it has {} bytes, and VPP takes {MAX_SOCKET_PATH}", text.len()));
-    }
-    if !text.starts_with('/')
-        || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
-    {
-        return refused("VPP takes an absolute path of letters, digits, '/', '_', '.' and '-'".to_owned());
-    }
+    let text = plain_text(path)?;
+    short(text, MAX_SOCKET_PATH)?;
     Ok(text)
+}
+
+/// The name of an abstract socket that VPP takes.
+pub(crate) fn plain_name(name: &str) -> Result<(), EngineError> {
+    if name.is_empty() || !is_plain(name) {
+        return refused(name, "VPP takes a name of letters, digits, '/', '_', '.' and '-'");
+    }
+    short(name, MAX_SOCKET_NAME)
+}
+
+/// An absolute path of the characters that VPP takes.
+pub(crate) fn plain_text(path: &Path) -> Result<&str, EngineError> {
+    match path.to_str().filter(|text| text.starts_with('/') && is_plain(text)) {
+        Some(text) => Ok(text),
+        None => refused(
+            &path.display().to_string(),
+            "VPP takes an absolute path of letters, digits, '/', '_', '.' and '-'",
+        ),
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte))
+}
+
+fn short(text: &str, limit: usize) -> Result<(), EngineError> {
+    if text.len() <= limit {
+        return Ok(());
+    }
+    refused(text, &format!("it has {} bytes, and VPP takes {limit}", text.len()))
+}
+
+fn refused<T>(what: &str, reason: &str) -> Result<T, EngineError> {
+    Err(EngineError::new(ErrorKind::Invalid, format!("use {what:?} for a socket ({reason})")))
 }
 
 #[cfg(test)]
@@ -152,6 +176,15 @@ mod tests {
         {
             let error = plain_path(Path::new(path)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_that_vpp_takes() {
+        assert!(plain_name(&"x".repeat(MAX_SOCKET_NAME)).is_ok());
+        for name in ["", "a b", "a,netns_pid=1", "til~de", "x".repeat(MAX_SOCKET_NAME + 1).as_str()] {
+            let error = plain_name(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{name}");
         }
     }
 }

@@ -38,7 +38,9 @@ pub(crate) async fn join(
         (false, Some(details)) => members(&details),
         (false, None) => one(vpp, number).await?.as_ref().map(members).unwrap_or_default(),
     };
+    // What keeps the VLANs apart is there before the first frame is: VPP lets it stand when the port joins.
     vlan::set(vpp, index, &made.name, &bridge.vlan, is_new).await?;
+    vlan::rewrite(vpp, index, &bridge.vlan).await?;
     for member in vlan::members(vpp, index, &made.name, &bridge.vlan).await? {
         // To join again would make the domain forget where addresses are.
         if !members.contains(&member) {
@@ -54,7 +56,7 @@ pub(crate) async fn join(
             fault::point("after join")?;
         }
     }
-    vlan::rewrite(vpp, index, &bridge.vlan).await
+    Ok(())
 }
 
 /// Removes the domain, when `owner`'s instance made it and it has no member.

@@ -20,6 +20,7 @@ mod names;
 mod observe;
 mod place;
 mod policer;
+mod release;
 mod remove;
 mod route;
 mod vlan;

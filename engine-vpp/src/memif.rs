@@ -1,13 +1,11 @@
 //! memif: its socket, then the interface on it.
 
-use std::path::Path;
-
 use userspace_core::{
     addr::MacAddr,
     engine::{EngineError, ErrorKind},
     fault,
     owner::OwnerTag,
-    spec::{Memif, MemifMode, MemifRole},
+    spec::{AbstractSocket, Memif, MemifMode, MemifRole, MemifSocket},
 };
 use vpp_api_client::{
     Client, Error,
@@ -17,7 +15,7 @@ use vpp_api_client::{
 };
 
 use crate::{
-    create::{bytes, plain_path},
+    create::{bytes, plain_name, plain_path, plain_text},
     error::{self, retval, unless},
     names,
 };
@@ -30,7 +28,7 @@ pub(crate) async fn create(
     mac: Option<MacAddr>,
 ) -> Result<SwIfIndex, EngineError> {
     let number = names::number(tag);
-    let path = plain_path(&memif.socket)?;
+    let path = &socket_text(vpp, &memif.socket)?;
     // A number whose socket could not be listened on once answers "done" ever after, and nobody listens: it is forgotten first.
     forget_socket(vpp, tag).await?;
     let doing = format!("name the socket {path:?} of a memif");
@@ -117,16 +115,43 @@ async fn add(vpp: &Client, socket_id: u32, memif: &Memif, mac: Option<MacAddr>) 
     Ok(vpp.request(&older).await?.sw_if_index)
 }
 
-fn explain(error: Error, socket: &Path, role: MemifRole) -> EngineError {
+/// What VPP is told of a socket (`clib_socket_init` of vppinfra/socket.c).
+fn socket_text(vpp: &Client, socket: &MemifSocket) -> Result<String, EngineError> {
+    let AbstractSocket { name, netns } = match socket {
+        MemifSocket::File(path) => return plain_path(path).map(str::to_owned),
+        MemifSocket::Abstract(socket) => socket,
+    };
+    if !vpp.knows::<MemifSocketFilenameAddDelV2>() {
+        // An older VPP makes a file of that name in its own directory.
+        let doing = format!("use the abstract socket {socket} on a VPP before 23.06");
+        return Err(EngineError::new(ErrorKind::Unsupported, doing));
+    }
+    plain_name(name)?;
+    let Some(netns) = netns else {
+        return Ok(format!("abstract:{name}"));
+    };
+    let path = plain_text(&netns.path)?;
+    // VPP opens the path: another namespace may be there by now.
+    netns.open().map_err(|error| {
+        let doing = format!("use the network namespace {path:?} for a memif's socket");
+        EngineError::new(ErrorKind::NamespaceGone, doing).because(error)
+    })?;
+    Ok(format!("abstract:{name},netns_name={path}"))
+}
+
+fn explain(error: Error, socket: &MemifSocket, role: MemifRole) -> EngineError {
     let end = match role {
         MemifRole::Master => "master",
         MemifRole::Slave => "slave",
     };
-    let doing = format!("create memif {socket:?} (role {end})");
+    let doing = format!("create a memif on {socket} (role {end})");
+    let why = match socket {
+        MemifSocket::File(_) => "VPP cannot listen on the socket",
+        MemifSocket::Abstract(_) => "VPP cannot enter the namespace, or somebody has the name there",
+    };
     match error.retval() {
         Some(retval::CANNOT_LISTEN) => {
-            EngineError::new(ErrorKind::Io, format!("{doing}: VPP cannot listen on the socket"))
-                .because(error)
+            EngineError::new(ErrorKind::Io, format!("{doing}: {why}")).because(error)
         }
         _ => error::doing(doing)(error),
     }

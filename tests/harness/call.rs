@@ -53,7 +53,14 @@ impl Host {
         self.netns().inside(|| run(&mut command, b"", LIMIT))
     }
 
-    /// The same as a service, whose standard output goes to `log`.
+    /// The binary with these words alone.
+    pub fn words(&self, words: &str) -> Finished {
+        let mut command = Command::new(binary::plugin());
+        command.args(words.split_whitespace()).env_clear();
+        self.netns().inside(|| run(&mut command, b"", LIMIT))
+    }
+
+    /// [`Host::command`] as a service, whose standard output goes to `log`.
     pub fn service(&self, words: &str, log: &Path) -> Service {
         let log = File::create(log).expect("make a file");
         let mut command = self.command_line(words);

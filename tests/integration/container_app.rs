@@ -4,7 +4,7 @@
 mod commands;
 mod cross;
 mod documents;
-mod eal;
+pub(crate) mod eal;
 mod health;
 mod life;
 mod orders;

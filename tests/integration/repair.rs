@@ -174,11 +174,57 @@ fn a_watch_repairs_what_was_lost_before_it_and_ends_cleanly() {
     assert!(text().ends_with("ending\n"), "{}", text());
 }
 
+/// The document that a command prints.
+fn document(finished: &Finished, code: i32) -> Value {
+    assert_eq!((finished.code, finished.stdout.lines().count()), (Some(code), 1), "{finished:#?}");
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:#?}"))
+}
+
+#[test]
+fn a_program_is_told_in_json() {
+    let Some(host) = Host::new(&["host-local"]) else { return };
+    let counts = |[stood, made_again, mended, skipped, failed]: [u32; 5]| json!({"stood": stood, "madeAgain": made_again, "mended": mended, "skipped": skipped, "failed": failed});
+    let empty = json!({"stateDir": host.state_dir(), "records": [], "counts": counts([0; 5])});
+    assert_eq!(document(&host.command("repair --json"), 0), empty);
+    let config = host.net(json!({"host": {"mtu": 1400}}));
+    let ids = ["blue", "gone", "green", "red", "white"];
+    let all = ids.map(|id| host.container(id));
+    let [_, gone, ..] = &all;
+    let ports = all.each_ref().map(|one| port(&host.add(one, &config)));
+    gone.netns.delete();
+    host.netns().ip(&format!("link delete {}", ports[0]));
+    host.netns().ip(&format!("link set {} nomaster", ports[2]));
+    host.netns().ip(&format!("link set {} mtu 1300", ports[3]));
+    let told = document(&host.command("repair --json"), 1);
+    assert_eq!(told["counts"], counts([1, 1, 1, 1, 1]));
+    let records = told["records"].as_array().expect("records");
+    assert_eq!(records.len(), ids.len());
+    let of = |id: &str| records.iter().find(|one| one["container"] == id).expect("its record");
+    let plain = |id: &str, fate: &str| json!({"network": "blue", "container": id, "interface": "eth0", "engine": "linux", "fate": fate});
+    assert_eq!([of("white"), of("blue")], [&plain("white", "stood"), &plain("blue", "madeAgain")]);
+    assert_eq!(
+        (&of("gone")["fate"], &of("gone")["reason"]),
+        (&json!("skipped"), &json!("its container is gone"))
+    );
+    let [difference] = of("green")["differences"].as_array().expect("differences").as_slice() else {
+        panic!("{told:#}");
+    };
+    assert_eq!((&of("green")["fate"], &difference["what"]), (&json!("mended"), &json!("the network")));
+    assert!(difference["wanted"].is_string() && difference["found"].is_string(), "{difference}");
+    assert_eq!(of("red")["fate"], "failed");
+    assert!(of("red")["reason"].as_str().is_some_and(|reason| reason.contains("1300, not 1400")), "{told:#}");
+    for one in &all {
+        host.del(one, &config);
+    }
+}
+
 #[test]
 fn the_command_line_is_explained_and_mistakes_are_named() {
     let Some(host) = Host::new(&[]) else { return };
     for command in ["repair", "gc"] {
         told(&host.command(&format!("{command} --help")), 0, &["--state-dir DIR", "--timeout SECONDS"]);
+        let help = host.command(&format!("{command} --help"));
+        assert_eq!(host.words(&format!("help {command}")).stdout, help.stdout);
         told(&host.command(command), 0, &["there are no records in ", "0 failed\n"]);
         assert!(!host.state_dir().exists(), "nothing was made");
         for (words, named) in
@@ -189,4 +235,14 @@ fn the_command_line_is_explained_and_mistakes_are_named() {
             assert!(finished.stderr.contains(named), "{finished:#?}");
         }
     }
+    for (words, named) in [
+        ("repair --watch --json", "--json does not go with --watch"),
+        ("help nobody", "help nobody"),
+        ("help repair gc", "help repair gc"),
+    ] {
+        let finished = host.words(words);
+        assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{finished:#?}");
+        assert!(finished.stderr.contains(named), "{finished:#?}");
+    }
+    told(&host.words("help"), 0, &["userspace repair", "userspace gc", "userspace help"]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use userspace_tests::{Finished, Host, assert_same, merged, until};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -56,6 +56,36 @@ fn what_is_gone_goes_and_what_lives_stays() {
         let stays = ["host:", "file"];
         assert_same(&before.only(&stays), &host.world().only(&stays), &half.to_string());
     }
+}
+
+#[test]
+fn a_program_is_told_in_json() {
+    let Some(host) = Host::new(&["host-local"]) else { return };
+    let config = host.net(json!({}));
+    let [red, green] = ["red", "green"].map(|id| host.container(id));
+    for one in [&red, &green] {
+        host.add(one, &config);
+    }
+    red.netns.delete();
+    for (words, code, fate) in [
+        (format!("gc --dry-run --json --cni-path {}", host.cni_path()), 0, "wouldGo"),
+        ("gc --json --cni-path /nowhere".to_owned(), 1, "failed"),
+        (format!("gc --json --cni-path {}", host.cni_path()), 0, "removed"),
+    ] {
+        let finished = host.command(&words);
+        assert_eq!((finished.code, finished.stdout.lines().count()), (Some(code), 1), "{finished:#?}");
+        let mut told: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+        let mut counts = json!({"live": 1, "wouldGo": 0, "removed": 0, "unknown": 0, "failed": 0});
+        counts[fate] = json!(1);
+        assert_eq!((&told["counts"], &told["stateDir"]), (&counts, &json!(host.state_dir())));
+        let records = told["records"].as_array_mut().expect("records");
+        let gone = records.iter_mut().find(|one| one["container"] == "red").expect("its record");
+        let reason = gone.as_object_mut().and_then(|gone| gone.remove("reason"));
+        assert_eq!(reason.is_some_and(|reason| reason.to_string().contains("/nowhere")), fate == "failed");
+        let of = |container: &str, fate: &str| json!({"network": "blue", "container": container, "interface": "eth0", "fate": fate});
+        assert!(records.contains(&of("red", fate)) && records.contains(&of("green", "live")), "{records:#?}");
+    }
+    host.del(&green, &config);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The engine vpp: the real binary on a real VPP when one is on PATH, and on the fake one always. What needs packets needs the real one.
 
+mod abstract_sockets;
 mod apps;
 mod check;
 mod conformance;

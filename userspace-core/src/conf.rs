@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     addr::MacAddr,
     spec::{
-        EngineKind, InterfaceKind, MacvlanMode, MemifMode, MemifRole, RxMode, Secret, SocketMode, VlanMode,
+        EngineKind, InterfaceKind, MacvlanMode, MemifMode, MemifRole, MemifSocketType, RxMode, Secret,
+        SocketMode, VlanMode,
     },
 };
 
@@ -154,7 +155,12 @@ pub struct MemifConf {
     /// What it carries. Default: ethernet. `inject-punt` is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<MemifMode>,
-    /// The socket's file name, without a directory. Default: `memif-<first 12 of the container id>-<interface>.sock`.
+    /// What the socket is: a file in the container's directory, or (VPP from 23.10) a name in the container's network namespace. Both
+    /// halves have one. Default: file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket_type: Option<MemifSocketType>,
+    /// The socket's file name, without a directory. Default: `memif-<first 12 of the container id>-<interface>.sock`. Of an abstract socket
+    /// it is the name, which is derived and published, and cannot be given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socketfile: Option<String>,
     /// Receive queues, 1 to 255. Default: 1.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::{
     addr::MacAddr,
-    spec::{Memif, MemifMode, MemifRole, SocketMode, VhostUser},
+    spec::{Memif, MemifMode, MemifRole, MemifSocket, SocketMode, VhostUser},
 };
 
 /// What the name of a memif begins with, by which DPDK finds its driver.
@@ -41,8 +41,11 @@ pub fn memif(name: &str, memif: &Memif, mac: Option<MacAddr>) -> Result<String, 
         MemifRole::Master => "server",
         MemifRole::Slave => "client",
     };
-    let socket = path(&memif.socket)?;
-    let mut text = format!("{name},role={role},id=0,socket-abstract=no,socket={socket}");
+    let (is_abstract, socket) = match &memif.socket {
+        MemifSocket::File(file) => ("no", path(file)?),
+        MemifSocket::Abstract(socket) => ("yes", held("the socket's name", &socket.name)?),
+    };
+    let mut text = format!("{name},role={role},id=0,socket-abstract={is_abstract},socket={socket}");
     // A power of two, checked by the plan; DPDK takes its logarithm.
     text.push_str(&format!(",rsize={},bsize={}", memif.ring_size.max(1).ilog2(), memif.buffer_bytes));
     if let Some(mac) = mac {
@@ -92,7 +95,7 @@ mod tests {
         Memif {
             role: MemifRole::Slave,
             mode: MemifMode::Ethernet,
-            socket: "/run/a.sock".into(),
+            socket: MemifSocket::File("/run/a.sock".into()),
             rx_queues: 1,
             tx_queues: 1,
             ring_size: 1024,
@@ -134,7 +137,8 @@ mod tests {
     #[test]
     fn what_dpdk_cannot_be_told_is_refused() {
         for path in ["/a,b", "/a b", "/a=b", "/ü"] {
-            let refused = memif("net_memif_x", &Memif { socket: path.into(), ..a_memif() }, None);
+            let refused =
+                memif("net_memif_x", &Memif { socket: MemifSocket::File(path.into()), ..a_memif() }, None);
             assert_eq!(refused, Err(InvalidDevargs::Character("the socket's path")), "{path}");
         }
         let ip = Memif { mode: MemifMode::Ip, ..a_memif() };

@@ -10,7 +10,7 @@ use crate::{
     conf::HalfConf,
     id::AttachmentId,
     ipam::Allocation,
-    spec::{EngineKind, InterfaceSpec, Network},
+    spec::{EngineKind, InterfaceSpec, MemifSocketType, Network},
 };
 
 mod device;
@@ -87,9 +87,11 @@ impl ContainerHalf {
         device::desired(self, dir, engine).map_err(|source| InvalidHalf { source })
     }
 
-    /// The name of its socket.
+    /// The name of its socket in the directory.
     pub fn socket(&self) -> Option<&str> {
-        let memif = self.config.memif.as_ref().and_then(|memif| memif.socketfile.as_deref());
+        let memif = self.config.memif.as_ref();
+        let memif = memif.filter(|memif| memif.socket_type != Some(MemifSocketType::Abstract));
+        let memif = memif.and_then(|memif| memif.socketfile.as_deref());
         memif.or_else(|| self.config.vhost.as_ref()?.socketfile.as_deref())
     }
 

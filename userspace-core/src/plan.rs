@@ -225,6 +225,7 @@ impl Halves {
             let reason = format!("both halves are one kind, and host.iftype is \"{kind}\"");
             return Err(Refusal::of("container.iftype", other, reason));
         }
+        userspace::refuse_socket_type(request, host, kind)?;
         refuse_engine("host.engine", host, kind, host_engines(kind))?;
         refuse_engine("container.engine", container, kind, container_engines(kind))?;
         if let (true, Some(NetType::Bridge)) = (kind.is_kernel(), request.container.net_type) {

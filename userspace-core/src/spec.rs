@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{addr::MacAddr, id::InterfaceName, netns::NetnsRef};
 
+mod memif;
 mod network;
 
+pub use self::memif::{AbstractSocket, Memif, MemifMode, MemifRole, MemifSocket, MemifSocketType, Secret};
 pub use self::network::{Bridge, Network, Vlan, VlanMode};
 
 /// The vswitches, and what stands in a container in place of one.
@@ -304,90 +306,6 @@ pub enum MacvlanMode {
     Vepa,
     /// The one endpoint takes the parent over.
     Passthru,
-}
-
-/// A memif.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memif {
-    /// Which end this is.
-    pub role: MemifRole,
-    /// What the frames are.
-    pub mode: MemifMode,
-    /// The control socket, as this end's engine opens it.
-    pub socket: PathBuf,
-    /// Receive queues.
-    pub rx_queues: u8,
-    /// Transmit queues.
-    pub tx_queues: u8,
-    /// Descriptors in a ring, a power of two.
-    pub ring_size: u32,
-    /// Bytes in a packet buffer.
-    pub buffer_bytes: u16,
-    /// What both ends must know.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<Secret>,
-    /// Whether packets stay where they are.
-    pub zero_copy: bool,
-    /// Whether a DMA engine copies.
-    pub dma: bool,
-}
-
-/// The ends of a memif.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum MemifRole {
-    /// Listens on the socket.
-    Master,
-    /// Connects to it and owns the memory.
-    Slave,
-}
-
-impl MemifRole {
-    /// The other end's role.
-    pub fn complement(self) -> Self {
-        match self {
-            Self::Master => Self::Slave,
-            Self::Slave => Self::Master,
-        }
-    }
-}
-
-/// What a memif carries.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum MemifMode {
-    /// Ethernet frames.
-    #[default]
-    Ethernet,
-    /// IP packets.
-    Ip,
-    /// Packets for VPP's punt path. Known, and refused: VPP 26.06 crashes on it.
-    InjectPunt,
-}
-
-/// A shared secret. Never printed: its `Debug` form is a placeholder.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// A secret that was typed in.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for the vswitch only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// A vhost-user port.

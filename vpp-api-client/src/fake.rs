@@ -12,8 +12,8 @@
 //! ```
 //!
 //! What reaches outside memory, since a client can see it: a vhost-user server and a memif's master make their sockets (which accept
-//! nobody), a host interface must be there in the kernel, and a tap that is asked for by name in a network namespace gets a kernel's
-//! end there (with the tools `nsenter` and `ip`).
+//! nobody; a master's may be a name in a network namespace), a host interface must be there in the kernel, and a tap that is asked for
+//! by name in a network namespace gets a kernel's end there (with the tools `nsenter` and `ip`).
 //!
 //! Tests lead it by commands of `cli_inband` that no VPP has; MESSAGE is a message's name with or without its checksum:
 //!
@@ -39,6 +39,7 @@ mod address;
 mod bridge;
 mod host_interface;
 mod interface;
+mod listener;
 mod memif;
 mod policer;
 mod route;

@@ -89,6 +89,8 @@ fn version_and_ping() {
     let found = all::<ShowVersionReply>();
     let version = ShowVersionReply::take(&mut Cursor::new(&found[0])).unwrap();
     assert_eq!((version.program, version.version), (text("vpe"), text("26.06-release")));
+    // Not as it was captured: see the file.
+    assert_eq!(version.build_directory, text("/build/vpp"));
     let pings = all::<ControlPingReply>();
     assert_eq!(pings.len(), 7);
     assert_eq!(ControlPingReply::take(&mut Cursor::new(&pings[0])).unwrap().retval, 0);

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, sync::Arc};
 
+use serde_json::{Value, json};
 use userspace_core::{
     engine::chain,
     lifecycle::{self, Fate, Repair, Repaired, Skipped},
@@ -9,9 +10,9 @@ use userspace_core::{
 };
 
 use super::{
-    STATE_DIR, Setup, TIMEOUT, answer,
+    JSON, STATE_DIR, Setup, TIMEOUT, answer,
     arguments::{Flag, Syntax},
-    block_on, name, say, watch,
+    block_on, document, entry, name, say, watch,
 };
 use crate::Answer;
 
@@ -25,27 +26,44 @@ const SYNTAX: Syntax = Syntax {
     command: "repair",
     about: "Makes again what a vswitch has lost: of each attachment that is recorded here, the host's half as it was \
             made.\nWhat stands is not touched. The status is 1 when one could not be made.",
-    flags: &[STATE_DIR, TIMEOUT, WATCH],
+    flags: &[STATE_DIR, TIMEOUT, WATCH, JSON],
 };
 
 pub(crate) fn run(args: &[OsString]) -> Answer {
     answer(&SYNTAX, args, |given| {
+        let (watches, as_json) = (given.has(&WATCH), given.has(&JSON));
+        if watches && as_json {
+            return Err(format!("{} does not go with {}: a watch has no end", JSON.name, WATCH.name));
+        }
         let setup = Setup::of(given)?;
         Ok(block_on(async {
-            if given.has(&WATCH) {
+            if watches {
                 return watch::run(Arc::new(setup)).await;
             }
-            let mut count = Count::default();
-            once(&setup, None, &mut |one| {
-                count.note(one);
-                say(&line(one));
-            })
-            .await;
-            setup.say_if_none(count.all());
-            say(&count.to_string());
-            u8::from(count.failed > 0)
+            report(&setup, as_json).await
         }))
     })
+}
+
+async fn report(setup: &Setup, as_json: bool) -> u8 {
+    let mut count = Count::default();
+    let mut records = Vec::new();
+    once(setup, None, &mut |one| {
+        count.note(one);
+        if as_json {
+            records.push(value(one));
+        } else {
+            say(&line(one));
+        }
+    })
+    .await;
+    if as_json {
+        say(&document(setup, records, count.value()));
+    } else {
+        setup.say_if_none(count.all());
+        say(&count.to_string());
+    }
+    u8::from(count.failed > 0)
 }
 
 /// One pass over all records, or over those of one vswitch.
@@ -68,6 +86,28 @@ pub(super) fn line(one: &Repaired) -> String {
     let engine = one.engine.as_ref().map(|at| format!(" ({})", at.kind)).unwrap_or_default();
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     format!("{word:<10}  {}{engine}{why}", name(&one.attachment))
+}
+
+/// The same for a program.
+fn value(one: &Repaired) -> Value {
+    let (fate, more) = match &one.fate {
+        Fate::Stood => ("stood", json!({})),
+        Fate::MadeAgain => ("madeAgain", json!({})),
+        Fate::Mended(found) => {
+            let differences = found
+                .iter()
+                .map(|one| json!({"what": one.what, "wanted": one.wanted, "found": one.found}))
+                .collect::<Vec<_>>();
+            ("mended", json!({"differences": differences}))
+        }
+        Fate::Skipped(reason) => ("skipped", json!({"reason": because(*reason)})),
+        Fate::Failed(error) => ("failed", json!({"reason": chain(&**error)})),
+    };
+    let mut entry = entry(&one.attachment, fate, more);
+    if let Some(at) = &one.engine {
+        entry["engine"] = at.kind.to_string().into();
+    }
+    entry
 }
 
 fn because(reason: Skipped) -> &'static str {
@@ -99,6 +139,11 @@ impl Count {
             Fate::Failed(_) => &mut self.failed,
         };
         *slot += 1;
+    }
+
+    fn value(&self) -> Value {
+        let Self { stood, made_again, mended, skipped, failed } = self;
+        json!({"stood": stood, "madeAgain": made_again, "mended": mended, "skipped": skipped, "failed": failed})
     }
 
     fn all(&self) -> usize {

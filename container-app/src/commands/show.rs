@@ -133,7 +133,7 @@ fn bridge(one: &Wanted) -> Option<&str> {
 fn socket(one: &Wanted) -> Option<String> {
     match &one.task {
         Task::Make(_, desired) => match &desired.spec.device {
-            Device::Memif(memif) => Some(memif.socket.display().to_string()),
+            Device::Memif(memif) => Some(memif.socket.to_string()),
             Device::VhostUser(vhost) => Some(vhost.socket.display().to_string()),
             _ => None,
         },

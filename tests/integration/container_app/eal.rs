@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// An application that was told by `container-app eal`, to send to `peer`.
-fn told(container: &Container, shared: &std::path::Path, peer: &str) -> Testpmd {
+pub(crate) fn told(container: &Container, shared: &std::path::Path, peer: &str) -> Testpmd {
     let printed = App::new(container, shared).command("eal").success("container-app eal");
     let mut app = app(container, Memory::NoHuge, peer).eal(printed.split_whitespace()).launch();
     app.wait_link_up(LIMIT);

@@ -9,8 +9,8 @@ use userspace_core::{
     id::AttachmentId,
     owner::{InstanceId, Owner},
     spec::{
-        Bandwidth, Bridge, Device, InterfaceSpec, Memif, MemifMode, MemifRole, Netdev, Network, Rate,
-        SocketMode, VhostUser, Vlan,
+        Bandwidth, Bridge, Device, InterfaceSpec, Memif, MemifMode, MemifRole, MemifSocket, Netdev, Network,
+        Rate, SocketMode, VhostUser, Vlan,
     },
     testing::conformance::{self, Subject},
 };
@@ -49,7 +49,7 @@ fn memif(role: MemifRole, socket: &Path) -> InterfaceSpec {
     spec(Device::Memif(Memif {
         role,
         mode: MemifMode::Ethernet,
-        socket: socket.to_owned(),
+        socket: MemifSocket::File(socket.to_owned()),
         rx_queues: 1,
         tx_queues: 1,
         ring_size: 1024,

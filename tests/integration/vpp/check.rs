@@ -122,15 +122,19 @@ fn an_interface_without_its_mark_is_gone(flavour: Flavour) {
 fn limits_and_files_are_compared(flavour: Flavour) {
     let Some(it) = OnVpp::new(flavour) else { return };
     let red = it.host.container("red");
-    let config = it.net(json!({"runtimeConfig": {"bandwidth": {"ingressRate": 8_000_000}}}));
+    let (rate, letter, told) = match it.limits_what_it_bridges() {
+        true => ("ingressRate", 'o', "the ingress limit"),
+        false => ("egressRate", 'i', "the egress limit"),
+    };
+    let config = it.net(json!({"runtimeConfig": {"bandwidth": {rate: 8_000_000}}}));
     let before = it.everything();
     it.host.add(&red, &config);
     it.host.check(&red, &config).silent();
-    let name = format!("{}o", tag(&red).host_name());
+    let name = format!("{}{letter}", tag(&red).host_name());
     let policer =
         |is_add| PolicerAddDel { is_add, name: name.parse().expect("a name"), ..PolicerAddDel::default() };
     it.vpp.with_client(async |vpp| vpp.request(&policer(false)).await).expect("remove the policer");
-    it.host.call("CHECK", &config).of(&red).fails(103, &["the ingress limit", "8000 kbit/s", "none"]);
+    it.host.call("CHECK", &config).of(&red).fails(103, &[told, "8000 kbit/s", "none"]);
     it.host.del(&red, &config);
     it.host.add(&red, &config);
     let half = it.shared(&red).join(format!("configData-{}-eth0.json", red.id));

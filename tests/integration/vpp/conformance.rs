@@ -7,10 +7,11 @@ use userspace_core::{
     addr::Address,
     cx::Cx,
     id::AttachmentId,
+    netns::NetnsRef,
     owner::{InstanceId, Owner},
     spec::{
-        Bandwidth, Bridge, Device, InterfaceSpec, Memif, MemifMode, MemifRole, Netdev, Network, Rate,
-        Receive, RxMode, SocketMode, VhostUser, Vlan,
+        AbstractSocket, Bandwidth, Bridge, Device, InterfaceSpec, Memif, MemifMode, MemifRole, MemifSocket,
+        Netdev, Network, Rate, Receive, RxMode, SocketMode, VhostUser, Vlan,
     },
     testing::conformance::{self, Subject},
 };
@@ -23,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// What a container's interface is to have.
 const ADDRESSES: [&str; 2] = ["10.9.0.2/24", "fd09::2/64"];
 
-fn owner(container: &str) -> Owner {
+pub(super) fn owner(container: &str) -> Owner {
     let attachment = AttachmentId {
         network: "blue".parse().expect("a network"),
         container: container.parse().expect("a container"),
@@ -32,11 +33,11 @@ fn owner(container: &str) -> Owner {
     Owner::new(attachment, InstanceId::new(7))
 }
 
-fn memif(role: MemifRole, mode: MemifMode, socket: &Path) -> InterfaceSpec {
+pub(super) fn memif(role: MemifRole, mode: MemifMode, socket: MemifSocket) -> InterfaceSpec {
     InterfaceSpec::of(Device::Memif(Memif {
         role,
         mode,
-        socket: socket.to_owned(),
+        socket,
         rx_queues: 1,
         tx_queues: 1,
         ring_size: 1024,
@@ -45,6 +46,10 @@ fn memif(role: MemifRole, mode: MemifMode, socket: &Path) -> InterfaceSpec {
         zero_copy: true,
         dma: false,
     }))
+}
+
+fn file(it: &OnVpp) -> MemifSocket {
+    MemifSocket::File(it.vpp.path("memif.sock"))
 }
 
 fn vhost_user(mode: SocketMode, socket: &Path) -> InterfaceSpec {
@@ -59,9 +64,11 @@ fn vhost_user(mode: SocketMode, socket: &Path) -> InterfaceSpec {
     }))
 }
 
-fn limited(spec: InterfaceSpec) -> InterfaceSpec {
+/// Limited each way, as far as this VPP can on each network.
+fn limited(it: &OnVpp, spec: InterfaceSpec) -> InterfaceSpec {
     let rate = Rate { bits_per_second: 8_000_000, burst_bits: 800_000 };
-    let bandwidth = Bandwidth { ingress: Some(rate), egress: Some(rate) };
+    let ingress = it.limits_what_it_bridges().then_some(rate);
+    let bandwidth = Bandwidth { ingress, egress: Some(rate) };
     InterfaceSpec { bandwidth: Some(bandwidth), ..spec }
 }
 
@@ -85,20 +92,20 @@ fn networks(spec: &InterfaceSpec) -> Vec<Network> {
 fn conforms(it: &OnVpp, spec: &InterfaceSpec) {
     for network in networks(spec) {
         let engine = VppEngine::host(Some(it.vpp.api_socket()));
-        run(&engine, spec.clone(), network.clone(), &[]);
+        run(it, &engine, spec.clone(), network.clone(), &[]);
     }
 }
 
 fn conforms_in_a_container(it: &OnVpp, spec: &InterfaceSpec) {
     let engine = VppEngine::in_container(Some(it.vpp.api_socket()));
-    run(&engine, spec.clone(), Network::None, &ADDRESSES);
+    run(it, &engine, spec.clone(), Network::None, &ADDRESSES);
 }
 
-fn run(engine: &VppEngine, spec: InterfaceSpec, network: Network, addresses: &[&str]) {
+fn run(it: &OnVpp, engine: &VppEngine, spec: InterfaceSpec, network: Network, addresses: &[&str]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let other_spec = match &spec.bandwidth {
         Some(_) => InterfaceSpec { bandwidth: None, ..spec.clone() },
-        None => limited(spec.clone()),
+        None => limited(it, spec.clone()),
     };
     let ip = |text: &&str| Address { ip: text.parse().expect("an address"), gateway: None };
     let subject = Subject {
@@ -116,14 +123,28 @@ fn run(engine: &VppEngine, spec: InterfaceSpec, network: Network, addresses: &[&
 fn a_memif(flavour: Flavour) {
     let Some(it) = OnVpp::new(flavour) else { return };
     let before = it.everything();
-    let socket = it.vpp.path("memif.sock");
+    let socket = file(&it);
     for role in [MemifRole::Master, MemifRole::Slave] {
         for mode in [MemifMode::Ethernet, MemifMode::Ip] {
-            let spec = memif(role, mode, &socket);
+            let spec = memif(role, mode, socket.clone());
             conforms(&it, &spec);
             conforms_in_a_container(&it, &spec);
             it.is_as(&before, &format!("after {role:?}, {mode:?}"));
         }
+    }
+}
+
+/// On a name in another namespace, and in a container on one in VPP's own.
+fn a_memif_on_an_abstract_socket(flavour: Flavour) {
+    let Some(it) = OnVpp::new(flavour) else { return };
+    let red = it.host.container("red");
+    let before = it.everything();
+    let netns = NetnsRef::inspect(&red.netns.path()).expect("a namespace");
+    let named = |netns| MemifSocket::Abstract(AbstractSocket { name: "memif-0a".to_owned(), netns });
+    for role in [MemifRole::Master, MemifRole::Slave] {
+        conforms(&it, &memif(role, MemifMode::Ethernet, named(Some(netns.clone()))));
+        conforms_in_a_container(&it, &memif(role, MemifMode::Ethernet, named(None)));
+        it.is_as(&before, &format!("after {role:?}"));
     }
 }
 
@@ -134,7 +155,7 @@ fn a_memif_with_everything_set(flavour: Flavour) {
         mac: Some("02:00:00:00:00:09".parse().expect("a MAC address")),
         mtu_bytes: Some(1400),
         receive: Receive { mode: Some(RxMode::Interrupt), workers: Vec::new() },
-        ..limited(memif(MemifRole::Master, MemifMode::Ethernet, &it.vpp.path("memif.sock")))
+        ..limited(&it, memif(MemifRole::Master, MemifMode::Ethernet, file(&it)))
     };
     conforms(&it, &spec);
     conforms_in_a_container(&it, &spec);
@@ -147,7 +168,7 @@ fn a_vhost_user_port(flavour: Flavour) {
     for mode in [SocketMode::Client, SocketMode::Server] {
         let spec = vhost_user(mode, &it.vpp.path("vhost.sock"));
         conforms(&it, &spec);
-        conforms(&it, &InterfaceSpec { mtu_bytes: Some(1400), ..limited(spec) });
+        conforms(&it, &InterfaceSpec { mtu_bytes: Some(1400), ..limited(&it, spec) });
         it.is_as(&before, &format!("after {mode:?}"));
     }
 }
@@ -160,8 +181,14 @@ fn a_kernel_interface(flavour: Flavour) {
     let netdev = Netdev { name: name.parse().expect("an interface name") };
     let spec = InterfaceSpec::of(Device::Netdev(netdev));
     conforms(&it, &spec);
-    conforms(&it, &limited(spec));
+    conforms(&it, &limited(&it, spec));
     it.is_as(&before, "in the end");
 }
 
-on_both!(a_memif, a_memif_with_everything_set, a_vhost_user_port, a_kernel_interface);
+on_both!(
+    a_memif,
+    a_memif_on_an_abstract_socket,
+    a_memif_with_everything_set,
+    a_vhost_user_port,
+    a_kernel_interface
+);

@@ -25,11 +25,10 @@ impl Attached {
         Self { it, red, config, before }
     }
 
-    /// With limits on both directions and without IPAM, on a domain that is made for it.
+    /// With limits and without IPAM, on a domain that is made for it.
     fn limited(flavour: Flavour, patch: Value) -> Option<Self> {
         let it = OnVpp::new(flavour)?;
-        let limits = json!({"ingressRate": 8_000_000, "egressRate": 4_000_000});
-        let config = it.net(userspace_tests::merged(json!({"runtimeConfig": {"bandwidth": limits}}), patch));
+        let config = it.net(userspace_tests::merged(it.limits(), patch));
         Some(Self::new(it, config))
     }
 
@@ -60,6 +59,12 @@ impl Subject for Attached {
 
 fn slow_a_memif_with_limits_survives_a_fault_at_every_step(flavour: Flavour) {
     let Some(subject) = Attached::limited(flavour, json!({})) else { return };
+    every_step(&subject, [14, 14]);
+}
+
+fn slow_a_memif_on_an_abstract_socket_survives_a_fault_at_every_step(flavour: Flavour) {
+    let named = json!({"host": {"memif": {"socketType": "abstract"}}});
+    let Some(subject) = Attached::limited(flavour, named) else { return };
     every_step(&subject, [14, 14]);
 }
 
@@ -116,6 +121,7 @@ fn slow_gc_cleans_after_a_kill_as_del_does(flavour: Flavour) {
 }
 
 on_both!(
+    slow_a_memif_on_an_abstract_socket_survives_a_fault_at_every_step,
     slow_a_memif_with_limits_survives_a_fault_at_every_step,
     slow_a_trunk_survives_a_fault_at_every_step,
     slow_a_vhost_user_server_survives_a_fault_at_every_step,

@@ -27,7 +27,7 @@ fn many(it: &OnVpp, config: &Value) {
 
 fn many_memifs_at_once_in_a_domain_that_is_not_there_yet(flavour: Flavour) {
     let Some(it) = OnVpp::new(flavour) else { return };
-    many(&it, &it.net(json!({"runtimeConfig": {"bandwidth": {"ingressRate": 8_000_000}}})));
+    many(&it, &it.net(it.limits()));
 }
 
 fn many_routed_at_once_in_a_table_that_is_not_there_yet(flavour: Flavour) {

@@ -119,6 +119,35 @@ fn an_older_release_gets_the_older_messages() {
     host_refused(&it, json!({"memif": {"useDMA": true}}), 2, &["DMA", "memif_create_v2"]);
 }
 
+/// Before 26.06 VPP takes a policer of what it bridges, and never asks it.
+#[test]
+fn an_older_release_limits_what_a_container_gets_only_where_it_routes() {
+    for release in ["24.10", "26.02"] {
+        let Some(it) = OnVpp::fake(&["--release", release]) else { return };
+        for bandwidth in
+            [json!({"ingressRate": 8_000_000}), json!({"ingressRate": 8_000_000, "egressRate": 4_000_000})]
+        {
+            let config = it.net(json!({"runtimeConfig": {"bandwidth": bandwidth}}));
+            refused(&it, &config, 2, &["ingressRate", release, "26.06", "\"interface\"", "egressRate"]);
+        }
+        let red = it.host.container("red");
+        let before = it.everything();
+        for patch in [
+            json!({"runtimeConfig": {"bandwidth": {"egressRate": 4_000_000}}}),
+            json!({
+                "host": {"netType": "interface", "bridge": null},
+                "runtimeConfig": {"bandwidth": {"ingressRate": 8_000_000}},
+            }),
+        ] {
+            let config = it.net(patch);
+            it.host.add(&red, &config);
+            it.host.check(&red, &config).silent();
+            it.host.del(&red, &config);
+            it.is_as(&before, release);
+        }
+    }
+}
+
 /// The number of the container's memif socket.
 fn number(it: &OnVpp, red: &userspace_tests::Container) -> u32 {
     it.host.add(red, &it.net(json!({})));

@@ -14,7 +14,7 @@ use super::{
 /// How many VPPs are lost, each with what was on it.
 const ROUNDS: usize = 2;
 
-fn pings_go_on(patch: Value) {
+pub(super) fn pings_go_on(patch: Value) {
     let Some(mut it) = OnVpp::with(&["host-local"], Flavour::Real) else { return };
     let config = it.net_with_addresses(patch);
     let containers = ["red", "blue"].map(|id| it.host.container(id));

@@ -123,6 +123,21 @@ impl OnVpp {
         assert!(added.is_empty() && gone.is_empty(), "{when}: added {added:#?}, gone {gone:#?}");
     }
 
+    /// Whether this VPP limits what it sends to a port of a bridge domain: from 26.06 on.
+    pub(super) fn limits_what_it_bridges(&self) -> bool {
+        let version = self.vpp.cli("show version");
+        // The numbers have two digits each.
+        let release = version.split_once(" v").and_then(|(_, rest)| rest.get(..5));
+        release.expect("a version") >= "26.06"
+    }
+
+    /// Limits on what a container in a bridge domain sends and, where this VPP can, on what it gets.
+    pub(super) fn limits(&self) -> Value {
+        let [sent, got] = [json!({"egressRate": 4_000_000}), json!({"ingressRate": 8_000_000})];
+        let limits = if self.limits_what_it_bridges() { merged(sent, got) } else { sent };
+        json!({"runtimeConfig": {"bandwidth": limits}})
+    }
+
     /// The lines of VPP's that hold `word`.
     pub(crate) fn lines(&self, word: &str) -> Vec<String> {
         self.vpp.dump().into_iter().filter(|line| line.contains(word)).collect()

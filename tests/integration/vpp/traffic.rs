@@ -32,7 +32,7 @@ pub(crate) fn attached(it: &OnVpp, container: &Container, config: &Value) -> (In
 }
 
 /// Two containers with VPPs of their own reach each other over both families.
-fn two_meet(patch: Value) {
+pub(super) fn two_meet(patch: Value) {
     let Some(it) = OnVpp::with(&["host-local"], Flavour::Real) else { return };
     let config = it.net_with_addresses(patch);
     let containers = ["red", "blue"].map(|id| it.host.container(id));

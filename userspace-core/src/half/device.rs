@@ -11,7 +11,10 @@ use crate::{
         bridge,
         userspace::{DEFAULT_BUFFER_BYTES, DEFAULT_RING_SIZE},
     },
-    spec::{Device, EngineKind, InterfaceSpec, Memif, MemifRole, Network, SocketMode, VhostUser},
+    spec::{
+        AbstractSocket, Device, EngineKind, InterfaceSpec, Memif, MemifRole, MemifSocket, MemifSocketType,
+        Network, SocketMode, VhostUser,
+    },
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -71,7 +74,7 @@ fn memif(typed: &MemifConf, dir: &Path) -> Result<Memif, BoxError> {
     Ok(Memif {
         role: typed.role.unwrap_or(MemifRole::Slave),
         mode: typed.mode.unwrap_or_default(),
-        socket: dir.join(file(typed.socketfile.as_deref(), "config.memif.socketfile")?),
+        socket: memif_socket(typed, dir)?,
         rx_queues: some(typed.rx_queues),
         tx_queues: some(typed.tx_queues),
         ring_size: typed.ring_size.filter(|size| *size > 0).unwrap_or(DEFAULT_RING_SIZE),
@@ -80,6 +83,20 @@ fn memif(typed: &MemifConf, dir: &Path) -> Result<Memif, BoxError> {
         zero_copy: !typed.no_zero_copy.unwrap_or(false),
         dma: typed.use_dma.unwrap_or(false),
     })
+}
+
+fn memif_socket(typed: &MemifConf, dir: &Path) -> Result<MemifSocket, BoxError> {
+    let (name, key) = (typed.socketfile.as_deref(), "config.memif.socketfile");
+    match (typed.socket_type.unwrap_or_default(), name) {
+        (MemifSocketType::File, name) => Ok(MemifSocket::File(dir.join(file(name, key)?))),
+        (MemifSocketType::Abstract, Some(name)) if !name.is_empty() => {
+            // The container's vswitch runs in the namespace that is meant.
+            Ok(MemifSocket::Abstract(AbstractSocket { name: name.to_owned(), netns: None }))
+        }
+        (MemifSocketType::Abstract, name) => {
+            Err(format!("{key} {name:?} is not the name of a socket").into())
+        }
+    }
 }
 
 fn vhost_user(typed: &VhostConf, dir: &Path) -> Result<VhostUser, BoxError> {
@@ -121,7 +138,7 @@ mod tests {
             panic!("a memif")
         };
         assert_eq!((memif.role, memif.mode), (MemifRole::Slave, MemifMode::Ip));
-        assert_eq!(memif.socket, Path::new("/shared/a.sock"));
+        assert_eq!(memif.socket.path(), Some(Path::new("/shared/a.sock")));
         assert_eq!((memif.rx_queues, memif.ring_size, memif.buffer_bytes), (1, 1024, 2048));
         let vhost = half(r#"{"iftype":"vhostuser","mtu":1400,"vhost":{"mode":"server","socketfile":"b"}}"#);
         let spec = vhost.spec(Path::new("/shared")).unwrap();
@@ -156,11 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn an_abstract_socket_is_in_no_directory() {
+        let memif = half(r#"{"iftype":"memif","memif":{"socketType":"abstract","socketfile":"memif-0a"}}"#);
+        let Device::Memif(memif) = memif.spec(Path::new("/shared")).unwrap().device else {
+            panic!("a memif")
+        };
+        let socket = AbstractSocket { name: "memif-0a".to_owned(), netns: None };
+        assert_eq!((memif.role, memif.socket), (MemifRole::Slave, MemifSocket::Abstract(socket)));
+    }
+
+    #[test]
     fn a_half_that_is_none_tells_what_is_wrong() {
         for (config, word) in [
             ("{}", "config.iftype"),
             (r#"{"iftype":"memif"}"#, "config.memif"),
             (r#"{"iftype":"memif","memif":{}}"#, "socketfile"),
+            (r#"{"iftype":"memif","memif":{"socketType":"abstract"}}"#, "socketfile"),
             (r#"{"iftype":"vhostuser","vhost":{"socketfile":"../other/a"}}"#, "../other/a"),
             (r#"{"iftype":"memif","memif":{"socketfile":"/run/a"}}"#, "/run/a"),
             (r#"{"iftype":"veth"}"#, "needs nothing"),

@@ -1,6 +1,6 @@
 //! Makes both halves of an attachment, or nothing.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::join;
 use serde_json::Value;
@@ -282,7 +282,7 @@ fn outcome(record: &Record, allocation: Allocation) -> Outcome {
         Container::Published(published) => (Some(published.mac), published.config.mtu),
     };
     let socket = plan.host.as_ref().and_then(|host| match &host.spec.device {
-        Device::Memif(memif) => Some(memif.socket.clone()),
+        Device::Memif(memif) => memif.socket.path().map(Path::to_owned),
         Device::VhostUser(vhost) => Some(vhost.socket.clone()),
         _ => None,
     });

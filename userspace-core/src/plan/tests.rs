@@ -1,11 +1,13 @@
 //! What requests become, and which are refused with what.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     json::{Strict, from_value},
-    spec::{MemifRole, SocketMode},
+    spec::{MemifRole, MemifSocket, MemifSocketType, SocketMode},
 };
 
 fn half(value: Value) -> HalfConf {
@@ -74,7 +76,7 @@ fn the_container_gets_the_complement() {
         panic!("published");
     };
     let file = "memif-0123456789ab-net1.sock";
-    assert_eq!(memif.socket, theirs.shared.link.join(file), "a short path of our own");
+    assert_eq!(memif.socket.path(), Some(theirs.shared.link.join(file).as_path()), "a short path of our own");
     assert_eq!(theirs.shared.dir.to_str(), Some("/run/shared/0123456789ab"));
     assert_eq!(theirs.shared.sockets, [file]);
     assert_eq!(theirs.engine, EngineKind::Ovs);
@@ -82,6 +84,40 @@ fn the_container_gets_the_complement() {
     assert_eq!(memif.role, Some(MemifRole::Slave));
     assert_eq!((memif.rx_queues, memif.tx_queues), (Some(4), Some(2)));
     assert_eq!(memif.socketfile.as_deref(), Some("memif-0123456789ab-net1.sock"));
+}
+
+#[test]
+fn an_abstract_socket_has_a_name_of_its_own() {
+    let typed = json!({"socketType": "abstract"});
+    let mut names = BTreeSet::new();
+    for (interface, host, container) in [
+        ("net1", typed.clone(), json!({})),
+        ("net2", json!({}), typed.clone()),
+        ("net3", typed.clone(), typed.clone()),
+    ] {
+        let host = json!({"engine": "vpp", "iftype": "memif", "memif": host});
+        let mut request = request(host, json!({"memif": container}));
+        request.attachment.interface = interface.parse().unwrap();
+        let plan = Plan::new(&request).unwrap();
+        let Some(Part { spec: InterfaceSpec { device: Device::Memif(memif), .. }, .. }) = plan.host else {
+            panic!("a memif");
+        };
+        let MemifSocket::Abstract(socket) = memif.socket else {
+            panic!("a name");
+        };
+        assert_eq!(socket.netns, request.netns, "the container's");
+        let Container::Published(theirs) = plan.container else {
+            panic!("published");
+        };
+        assert!(theirs.shared.sockets.is_empty());
+        let theirs = theirs.config.memif.unwrap();
+        assert_eq!(theirs.socket_type, Some(MemifSocketType::Abstract));
+        assert_eq!(theirs.socketfile.as_ref(), Some(&socket.name));
+        assert!(names.insert(socket.name));
+    }
+    let host = json!({"engine": "vpp", "iftype": "memif", "memif": typed});
+    let request = Request { netns: None, ..request(host, json!({})) };
+    assert!(Plan::new(&request).unwrap_err().to_string().contains("network namespace"));
 }
 
 #[test]
@@ -136,6 +172,16 @@ fn what_cannot_be_is_refused_with_what_would_work() {
             veth.clone(),
             json!({"netType": "bridge"}),
             "container.netType \"bridge\": the container's end of a veth takes \"interface\" or \"none\"",
+        ),
+        (
+            json!({"engine": "ovs", "iftype": "memif", "memif": {"socketType": "abstract"}}),
+            json!({}),
+            "host.memif.socketType \"abstract\": is a feature of engine \"vpp\" on the host; others take \"file\"",
+        ),
+        (
+            json!({"engine": "vpp", "iftype": "vhostuser"}),
+            json!({"memif": {"socketType": "abstract"}}),
+            "container.memif.socketType \"abstract\": is for iftype \"memif\"",
         ),
         (veth.clone(), json!({"mtu": 20}), "container.mtu \"20\": an MTU is 68 to 65535 bytes"),
         (

@@ -12,8 +12,8 @@ use crate::{
     id::AttachmentId,
     owner::Owner,
     spec::{
-        Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole, Network, Secret,
-        SocketMode, VhostUser,
+        AbstractSocket, Device, EngineAt, EngineKind, InterfaceKind, InterfaceSpec, Memif, MemifRole,
+        MemifSocket, MemifSocketType, Network, Secret, SocketMode, VhostUser,
     },
 };
 
@@ -29,6 +29,8 @@ const MAX_SECRET: usize = 23;
 const MAX_QUEUE_PAIRS: u8 = 128;
 /// OVS's limit of `tx-retries-max` (VHOST_ENQ_RETRY_MAX, ovs-vswitchd.conf.db(5)).
 const MAX_TX_RETRIES: u8 = 32;
+/// Of an abstract socket's name: all that the owner's tag has.
+const NAME_DIGITS: usize = 32;
 
 pub(super) struct Half<'a> {
     pub(super) request: &'a Request,
@@ -74,11 +76,21 @@ impl Half<'_> {
             let reason = "one end is master, the other slave, and host.memif.role says the same";
             return Err(Refusal::of("container.memif.role", format!("{role:?}").to_lowercase(), reason));
         }
-        let file = file_name("host.memif.socketfile", typed.socketfile.clone(), memif_file(id))?;
+        let (socket, file) = match socket_type(&typed, &theirs)? {
+            MemifSocketType::File => {
+                let file = file_name("host.memif.socketfile", typed.socketfile.clone(), memif_file(id))?;
+                (MemifSocket::File(shared.socket(&file)?), file)
+            }
+            MemifSocketType::Abstract => {
+                let socket = abstract_socket(self.request, self.owner, &typed)?;
+                theirs.socket_type = Some(MemifSocketType::Abstract);
+                (MemifSocket::Abstract(socket.clone()), socket.name)
+            }
+        };
         let spec = Memif {
             role,
             mode: typed.mode.unwrap_or_default(),
-            socket: shared.socket(&file)?,
+            socket,
             rx_queues: queues("host.memif.rxQueues", typed.rx_queues)?,
             tx_queues: queues("host.memif.txQueues", typed.tx_queues)?,
             ring_size: ring(&typed)?,
@@ -143,6 +155,54 @@ impl Half<'_> {
             event_idx: enable_event_idx.unwrap_or(false),
         }))
     }
+}
+
+/// Refuses an abstract socket where there can be none.
+pub(super) fn refuse_socket_type(
+    request: &Request,
+    host: EngineKind,
+    kind: InterfaceKind,
+) -> Result<(), Refusal> {
+    for (key, half) in [("host", &request.host), ("container", &request.container)] {
+        let key = format!("{key}.memif.socketType");
+        let typed = half.memif.as_ref().and_then(|memif| memif.socket_type);
+        if typed != Some(MemifSocketType::Abstract) {
+            continue;
+        }
+        if kind != InterfaceKind::Memif {
+            return Err(Refusal::of(key, "abstract", "is for iftype \"memif\""));
+        }
+        if host != EngineKind::Vpp {
+            let reason = "is a feature of engine \"vpp\" on the host; others take \"file\"";
+            return Err(Refusal::of(key, "abstract", reason));
+        }
+    }
+    Ok(())
+}
+
+/// One socket has two ends: what either half says stands for both.
+fn socket_type(host: &MemifConf, container: &MemifConf) -> Result<MemifSocketType, Refusal> {
+    match (host.socket_type, container.socket_type) {
+        (Some(host), Some(container)) if host != container => {
+            let [host, container] = [host, container].map(|typed| format!("{typed:?}").to_lowercase());
+            let reason = format!("both halves have one socket, and host.memif.socketType is \"{host}\"");
+            Err(Refusal::of("container.memif.socketType", container, reason))
+        }
+        (host, container) => Ok(host.or(container).unwrap_or_default()),
+    }
+}
+
+/// A name of this attachment's alone: in the container's namespace there is no directory that would keep two apart.
+fn abstract_socket(request: &Request, owner: &Owner, typed: &MemifConf) -> Result<AbstractSocket, Refusal> {
+    if let Some(name) = &typed.socketfile {
+        let reason =
+            "goes with socketType \"file\": an abstract socket's name is derived from the attachment";
+        return Err(Refusal::of("host.memif.socketfile", name, reason));
+    }
+    let reason = "an abstract socket is in the container's network namespace";
+    let netns = request.netns.clone();
+    let netns = netns.ok_or_else(|| Refusal::missing("the network namespace", reason))?;
+    Ok(AbstractSocket { name: format!("memif-{}", owner.tag.digits(NAME_DIGITS)), netns: Some(netns) })
 }
 
 /// The container's network type in the published half: `interface` once it has addresses, as the Go plugins publish it.

@@ -1,17 +1,10 @@
-//! memif: the table of sockets, and the interfaces on them. A master's socket is there, and accepts nobody.
+//! memif: the table of sockets, and the interfaces on them.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::{
-        fs::{FileTypeExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
-    },
-};
+use std::{collections::BTreeMap, os::unix::net::UnixListener};
 
 use super::{
-    Release,
     handlers::Handlers,
+    listener::{is_whole, listen},
     model::{Interface, Kind, Model, Outcome, cut, made, retval},
 };
 use crate::{
@@ -22,9 +15,6 @@ use crate::{
     },
     types::{IfStatus, MemifMode, MemifRole, SwIfIndex},
 };
-
-/// What VPP 23.06 and later take as a path: `sun_path` without its NUL, one less, and these characters.
-const MAX_PATH: usize = 106;
 
 /// A socket's number, as VPP keeps it. The count of users falls below zero when a master cannot listen: the next one then is taken
 /// for the second user, and nothing listens.
@@ -135,8 +125,8 @@ fn add_del_socket(model: &mut Model, is_add: bool, id: u32, path: &str) -> Outco
     if path.is_empty() {
         return Err(retval::INVALID_ARGUMENT);
     }
-    let is_whole = path.starts_with('/') || path.starts_with('@') || path.starts_with("abstract:");
-    let path = if is_whole { path.to_owned() } else { format!("{}/{path}", model.runtime) };
+    let path =
+        if is_whole(path, model.release) { path.to_owned() } else { format!("{}/{path}", model.runtime) };
     match model.sockets.get(&id) {
         Some(socket) if socket.path == path => Ok(()),
         Some(_) => Err(retval::ENTRY_ALREADY_EXISTS),
@@ -169,7 +159,6 @@ fn create(model: &mut Model, request: &MemifCreateV2) -> Outcome<u32> {
         if is_master {
             match listen(&socket.path, release) {
                 Some(listener) => socket.listener = Some(listener),
-                None if socket.path.starts_with("abstract:") => {}
                 None => {
                     socket.users -= 1;
                     return Err(retval::SYSCALL_ERROR_4);
@@ -192,24 +181,6 @@ fn create(model: &mut Model, request: &MemifCreateV2) -> Outcome<u32> {
         (interface.link_mtu, interface.mtu) = (0, [0; 4]);
     }
     Ok(model.add(interface))
-}
-
-/// A stale socket is replaced; a living one and any other file are in the way.
-fn listen(path: &str, release: Release) -> Option<UnixListener> {
-    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_.-".contains(&byte));
-    if release >= Release::V23_06 && (!is_plain || path.len() > MAX_PATH) {
-        return None;
-    }
-    let path = path.get(..path.len().min(MAX_PATH + 1))?;
-    if let Ok(there) = fs::symlink_metadata(path) {
-        if !there.file_type().is_socket() || UnixStream::connect(path).is_ok() {
-            return None;
-        }
-        fs::remove_file(path).ok()?;
-    }
-    let listener = UnixListener::bind(path).ok()?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o775)).ok()?;
-    Some(listener)
 }
 
 /// The last one closes the socket, whose file stays.

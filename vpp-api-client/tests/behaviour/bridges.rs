@@ -5,8 +5,9 @@ use vpp_api_client::{
         interface::CreateVlanSubif,
         l2::{
             BridgeDomainAddDel, BridgeDomainAddDelV2, BridgeDomainDetails, BridgeDomainDump,
-            L2InterfaceVlanTagRewrite, SwInterfaceSetL2Bridge,
+            L2InterfaceEfpFilter, L2InterfaceVlanTagRewrite, SwInterfaceSetL2Bridge,
         },
+        vpe::CliInband,
     },
     types::{L2PortType, SwIfIndex, VtrOp},
 };
@@ -136,4 +137,37 @@ pub(crate) async fn tag_rewrites(at: &At) {
     assert_eq!(shown(sw_if_index).await.0, 0, "it ends with the membership");
     at.delete_loopback(sw_if_index).await;
     at.done(&domain(321, false)).await;
+}
+
+/// The features of an interface that is in a domain, as VPP prints them; nothing on the fake.
+async fn features(at: &At, sw_if_index: SwIfIndex) -> Option<String> {
+    if !at.is_real {
+        return None;
+    }
+    let name = at.look(sw_if_index).await?.interface_name;
+    let cmd = format!("show interface features {name}");
+    Some(at.done(&CliInband { cmd: cmd.as_str().into() }).await.reply.to_string().to_lowercase())
+}
+
+pub(crate) async fn what_was_set_before_joining(at: &At) {
+    let sw_if_index = at.loopback(14).await;
+    let rewrite =
+        L2InterfaceVlanTagRewrite { sw_if_index, vtr_op: VtrOp::PUSH_1, push_dot1q: 1, tag1: 100, tag2: 0 };
+    at.done(&rewrite).await;
+    // Its answer is the number of whatever failed last.
+    at.retval(&L2InterfaceEfpFilter { sw_if_index, enable_disable: true }).await;
+    let join = SwInterfaceSetL2Bridge {
+        rx_sw_if_index: sw_if_index,
+        bd_id: 322,
+        enable: true,
+        ..Default::default()
+    };
+    at.done(&join).await;
+    let found = at.look(sw_if_index).await.unwrap();
+    assert_eq!((found.vtr_op, found.vtr_tag1), (VtrOp::PUSH_1.0, 100));
+    if let Some(features) = features(at, sw_if_index).await {
+        assert!(features.contains("efp"), "{features}");
+    }
+    at.delete_loopback(sw_if_index).await;
+    at.done(&domain(322, false)).await;
 }

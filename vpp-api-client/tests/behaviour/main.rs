@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod abstract_sockets;
 mod addresses;
 mod at;
 mod bridges;
@@ -40,8 +41,9 @@ behaviours! {
     interfaces: indices_and_filters tags flags_and_mtus loopbacks sub_interfaces deletion_takes_all_along receive_queues
         events command_line;
     memifs: the_socket_table interfaces_on_a_socket a_poisoned_socket paths_are_checked files_stay ip_mode;
+    abstract_sockets: names_without_files names_in_a_namespace;
     vhosts: one_a_path names_and_tags servers_own_their_path;
-    bridges: numbers members tag_rewrites;
+    bridges: numbers members tag_rewrites what_was_set_before_joining;
     addresses: of_ipv4 of_ipv6 in_tables unnumbered;
     routes: tables paths_and_lookups connected_routes routes_of_a_deleted_interface;
     policers: names_are_unique;
