@@ -14,8 +14,9 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: build
-build: ## The binaries as they are shipped: target/<host>/release/userspace, static
+build: ## The binaries as they are shipped: target/<host>/release/userspace and container-app, static
 	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(TARGET) -p cni-userspace
+	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(TARGET) -p container-app
 
 .PHONY: slim
 slim: ## The same with the engine linux alone, in target/slim
@@ -46,3 +47,4 @@ bench: build slim ## Against Debian's bridge plugin, ovs-vsctl and VPP's API alo
 	cargo bench --locked -p userspace-tests --bench attach
 	cargo bench --locked -p userspace-tests --bench ovs
 	cargo bench --locked -p userspace-tests --bench vpp
+	cargo bench --locked -p userspace-tests --bench app

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -28,6 +28,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct App {
     netns: Arc<Netns>,
+    binary: Option<PathBuf>,
     arguments: Vec<String>,
     service: Option<Service>,
     dir: TempDir,
@@ -37,7 +38,8 @@ impl App {
     /// In the container, which sees `shared` as its shared directory. Not running as yet.
     pub fn new(container: &Container, shared: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("us-app-").tempdir_in("/tmp").expect("make a directory");
-        let mut new = Self { netns: Arc::clone(&container.netns), arguments: Vec::new(), service: None, dir };
+        let netns = Arc::clone(&container.netns);
+        let mut new = Self { netns, binary: None, arguments: Vec::new(), service: None, dir };
         let none = new.path("none").display().to_string();
         // What the machine itself has is not for tests.
         for flag in ["--annotations", "--vpp-socket", "--ovs-socket"] {
@@ -65,8 +67,18 @@ impl App {
         self
     }
 
+    /// Of another binary than that which the tests build.
+    pub fn binary(self, path: &Path) -> Self {
+        Self { binary: Some(path.to_owned()), ..self }
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.service.as_ref().map(|service| service.0.id())
+    }
+
     /// A path in a directory of its own.
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -130,7 +142,7 @@ impl App {
     }
 
     fn program(&self, words: &str) -> Command {
-        let mut command = Command::new(container_app());
+        let mut command = Command::new(self.binary.as_deref().unwrap_or_else(|| container_app()));
         command.args(&self.arguments).args(words.split_whitespace());
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command
