@@ -59,25 +59,41 @@ impl At<'_> {
         }
     }
 
+    /// Brings about what has not been seen in this vswitch yet: as [`Self::bring`], in as few questions as an engine takes.
+    ///
+    /// # Errors
+    /// The engine's own.
+    pub(crate) async fn bring_first(&self, owner: &Owner, desired: &Desired) -> Result<Brought, EngineError> {
+        let complete = self.complete(desired)?;
+        // What is in the way is told by the other, if it is.
+        match self.engine.preflight(self.cx, owner, &complete.spec, &complete.network).await {
+            Ok(()) => Ok(Brought { name: self.make(owner, &complete).await?, was: Was::Gone }),
+            Err(_) => self.bring(owner, desired).await,
+        }
+    }
+
     /// Brings it about. What stands is not touched; what is ours and otherwise is mended, or made anew where that does not do.
     ///
     /// # Errors
     /// The engine's own.
     pub(crate) async fn bring(&self, owner: &Owner, desired: &Desired) -> Result<Brought, EngineError> {
         let desired = self.complete(desired)?;
-        let was = match self.see(owner, &desired).await? {
+        let found = match self.see(owner, &desired).await? {
             Seen::Right(it) => return Ok(Brought { name: name(it.as_ref()), was: Was::Right }),
-            Seen::Gone => Was::Gone,
-            Seen::Different(found) => Was::Different(told(&found)),
+            Seen::Gone => {
+                let name = self.make(owner, &desired).await?;
+                return Ok(Brought { name, was: Was::Gone });
+            }
+            Seen::Different(found) => found,
         };
-        let name = match self.make(owner, &desired).await {
-            Err(error) if error.kind() == ErrorKind::Conflict && was != Was::Gone => {
+        let name = match self.mend(owner, &desired).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.remove(&owner.tag, Some(&desired.network)).await?;
                 self.make(owner, &desired).await?
             }
-            made => made?,
+            mended => mended?,
         };
-        Ok(Brought { name, was })
+        Ok(Brought { name, was: Was::Different(told(&found)) })
     }
 
     /// Removes it, and a network that we made for it. Absence is success.
@@ -112,13 +128,19 @@ impl At<'_> {
         let it = self.engine.ensure(self.cx, owner, spec, network).await?;
         it.join(self.cx, network).await?;
         it.assign(self.cx, &given.addresses, &given.routes).await?;
+        Ok(name(it.as_ref()))
+    }
+
+    /// The same steps for one that is there, and whether they did it: what is set when an interface is made is not set by asking again.
+    async fn mend(&self, owner: &Owner, desired: &Desired) -> Result<String, EngineError> {
+        self.make(owner, desired).await?;
         match self.see(owner, desired).await? {
             Seen::Right(it) => Ok(name(it.as_ref())),
             Seen::Gone => {
-                Err(EngineError::new(ErrorKind::Conflict, "make an interface (it was gone at once)"))
+                Err(EngineError::new(ErrorKind::Conflict, "mend an interface (it was gone at once)"))
             }
             Seen::Different(found) => {
-                let doing = format!("make an interface (afterwards {})", told(&found));
+                let doing = format!("mend an interface (afterwards {})", told(&found));
                 Err(EngineError::new(ErrorKind::Conflict, doing))
             }
         }

@@ -138,7 +138,11 @@ impl Keeper {
             if let Task::Make(_, desired) = &one.task {
                 let at = self.at(&info);
                 let begin = Instant::now();
-                let made = at.bring(&one.owner, desired).await;
+                let made = if self.ours.contains_key(&one.owner.tag) {
+                    at.bring(&one.owner, desired).await
+                } else {
+                    at.bring_first(&one.owner, desired).await
+                };
                 pass = self.note(&info, one, &desired.network, made, begin.elapsed()).await.unwrap_or(pass);
             }
         }

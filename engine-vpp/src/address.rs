@@ -9,7 +9,7 @@ use userspace_core::{
     fault,
 };
 use vpp_api_client::{
-    Client,
+    Client, Error,
     messages::{
         interface::SwInterfaceAddDelAddress,
         ip::{IpAddressDump, IpRouteAddDel},
@@ -48,6 +48,30 @@ pub(crate) async fn assign(
     fault::point("after container routes")
 }
 
+/// The same for one that was just made: it has nothing as yet, and is in VPP's own table. All is sent at once; VPP does it in that order.
+pub(crate) async fn assign_first(
+    vpp: &Client,
+    made: &Made,
+    addresses: &[Address],
+    routes: &[Route],
+) -> Result<(), EngineError> {
+    let index = made.index()?;
+    fault::point("before container addresses")?;
+    let added: Vec<_> = addresses.iter().map(|address| add(vpp, index, address.ip)).collect();
+    let led = routes.iter().map(|route| route::make(vpp, OWN_TABLE, index, route)).collect::<Vec<_>>();
+    for added in added {
+        added.await?;
+    }
+    fault::point("after container addresses")?;
+    for led in led {
+        led?.await?;
+    }
+    fault::point("after container routes")
+}
+
+/// The routing table that interfaces are in at first (ip.api).
+const OWN_TABLE: u32 = 0;
+
 /// The addresses of the interface, without those that VPP gives every interface of IPv6.
 pub(crate) async fn observe(vpp: &Client, sw_if_index: SwIfIndex) -> Result<Vec<IpNet>, EngineError> {
     let mut all = Vec::new();
@@ -69,11 +93,19 @@ pub(crate) async fn routes(vpp: &Client, index: SwIfIndex) -> Result<Vec<Route>,
     Ok(all)
 }
 
-/// Adds an address; `Conflict` when it, or one that overlaps with it, is on another interface of the table.
-pub(crate) async fn add(vpp: &Client, sw_if_index: SwIfIndex, ip: IpNet) -> Result<(), EngineError> {
+/// Adds an address, asked for at once; `Conflict` when it, or one that overlaps with it, is on another interface of the table.
+pub(crate) fn add(
+    vpp: &Client,
+    sw_if_index: SwIfIndex,
+    ip: IpNet,
+) -> impl Future<Output = Result<(), EngineError>> + Send + use<> {
     let request = SwInterfaceAddDelAddress { sw_if_index, is_add: true, del_all: false, prefix: prefix(ip) };
-    let added = vpp.request(&request).await;
-    added.map(drop).map_err(|error| match error.retval() {
+    let asked = vpp.request(&request);
+    async move { asked.await.map(drop).map_err(|error| refused(ip, error)) }
+}
+
+fn refused(ip: IpNet, error: Error) -> EngineError {
+    match error.retval() {
         Some(retval::ADDRESS_IN_USE | retval::ADDRESS_DUPLICATE) => {
             let doing = format!(
                 "add the address {ip} (VPP has it, or one of its subnet, on another interface of this table)"
@@ -81,7 +113,7 @@ pub(crate) async fn add(vpp: &Client, sw_if_index: SwIfIndex, ip: IpNet) -> Resu
             EngineError::new(ErrorKind::Conflict, doing).because(error)
         }
         _ => error::doing(format!("add the address {ip}"))(error),
-    })
+    }
 }
 
 async fn remove(vpp: &Client, sw_if_index: SwIfIndex, ip: IpNet) -> Result<(), EngineError> {

@@ -64,12 +64,13 @@ pub(crate) struct VppInterface {
     place: Arc<Place>,
     made: Made,
     is_new: AtomicBool,
+    is_assigned: AtomicBool,
 }
 
 impl VppInterface {
     pub(crate) fn new(place: Arc<Place>, made: Made) -> Self {
         let is_new = AtomicBool::new(made.is_new);
-        Self { place, made, is_new }
+        Self { place, made, is_new, is_assigned: AtomicBool::new(false) }
     }
 }
 
@@ -99,6 +100,10 @@ impl Interface for VppInterface {
         let vpp = self.place.client(cx).await?;
         match self.place.side {
             Side::Host => gateway::assign(&vpp, &self.made, addresses, routes).await,
+            // Only the first time is there nothing to look for.
+            Side::Container if self.made.is_new && !self.is_assigned.swap(true, Ordering::Relaxed) => {
+                address::assign_first(&vpp, &self.made, addresses, routes).await
+            }
             Side::Container => address::assign(&vpp, &self.made, addresses, routes).await,
         }
     }

@@ -44,15 +44,25 @@ pub(crate) async fn table_of(
 pub(crate) async fn add(vpp: &Client, index: SwIfIndex, route: &Route) -> Result<(), EngineError> {
     let is_ipv6 = route.dst.addr().is_ipv6();
     let table_id = table_of(vpp, index, is_ipv6).await?;
+    if exists(vpp, table_id, index, route).await? {
+        return Ok(());
+    }
+    make(vpp, table_id, index, route)?.await
+}
+
+/// Adds a route by the interface, asked for at once.
+pub(crate) fn make(
+    vpp: &Client,
+    table_id: u32,
+    index: SwIfIndex,
+    route: &Route,
+) -> Result<impl Future<Output = Result<(), EngineError>> + Send + use<>, EngineError> {
     if route.table.is_some_and(|table| table != MAIN && table != table_id) {
         let doing = format!(
             "route {} in table {:?} (in VPP a route is in its interface's table)",
             route.dst, route.table
         );
         return Err(EngineError::new(ErrorKind::Unsupported, doing));
-    }
-    if exists(vpp, table_id, index, route).await? {
-        return Ok(());
     }
     if (route.mtu, route.advmss, route.priority) != (None, None, None) {
         tracing::warn!(route = %route.dst, "VPP's routes have no MTU, segment size or metric: left out");
@@ -65,7 +75,9 @@ pub(crate) async fn add(vpp: &Client, index: SwIfIndex, route: &Route) -> Result
         prefix: prefix(route.dst.trunc()),
         paths: vec![path(index, route)].into(),
     };
-    ask(vpp, &format!("add the route {}", route.dst), &add).await.map(drop)
+    let asked = vpp.request(&add);
+    let doing = format!("add the route {}", route.dst);
+    Ok(async move { asked.await.map(drop).map_err(error::doing(doing)) })
 }
 
 /// Linux's number of its main table, which results of IPAM plugins may name.
