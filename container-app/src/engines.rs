@@ -16,11 +16,16 @@ pub(crate) const BUILT_IN: &[EngineKind] = &[
 
 /// The container's vswitch of that kind; nothing is connected yet. `None` when this build has none such.
 pub(crate) fn open(kind: EngineKind, settings: &Settings) -> Option<Arc<dyn Engine>> {
-    match kind {
+    let socket = match kind {
+        EngineKind::Vpp => settings.vpp_socket.clone(),
+        EngineKind::Ovs => settings.ovs_socket.clone(),
+        EngineKind::Linux | EngineKind::Dpdk => None,
+    };
+    match (kind, socket) {
         #[cfg(feature = "vpp")]
-        EngineKind::Vpp => Some(Arc::new(engine_vpp::VppEngine::in_container(settings.vpp_socket.clone()))),
+        (EngineKind::Vpp, socket) => Some(Arc::new(engine_vpp::VppEngine::in_container(socket))),
         #[cfg(feature = "ovs")]
-        EngineKind::Ovs => Some(Arc::new(engine_ovs::OvsEngine::in_container(settings.ovs_socket.clone()))),
+        (EngineKind::Ovs, socket) => Some(Arc::new(engine_ovs::OvsEngine::in_container(socket))),
         _ => None,
     }
 }

@@ -205,11 +205,11 @@ impl Keeper {
             Err(error) => return self.note_failure(one, &error),
         };
         let id = one.id();
-        let millis = took.as_secs_f64() * 1e3;
+        let millis = format!("{:.1}", took.as_secs_f64() * 1e3);
         match &was {
             Was::Right => {}
-            Was::Gone => tracing::info!(interface = %id, name, millis, "made"),
-            Was::Different(what) => tracing::info!(interface = %id, name, millis, what, "mended"),
+            Was::Gone => tracing::info!(interface = %id, name, millis = %millis, "made"),
+            Was::Different(what) => tracing::info!(interface = %id, name, millis = %millis, what, "mended"),
         }
         if was != Was::Right {
             self.metrics.made(self.kind, took);
