@@ -3,32 +3,36 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-TARGET := $(shell rustc --print host-tuple)
-export STATIC := target/$(TARGET)/release
-# Linked whole, so that it starts on any host and in an empty image. Its relocations are packed (binutils 2.38, glibc 2.36): they are a
-# thirtieth of the file otherwise.
-STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
+# Asked when it is first needed, and once.
+TARGET = $(eval TARGET := $$(shell scripts/target))$(TARGET)
+STATIC = target/$(TARGET)/release
+# Linked whole, so that it starts on any host and in an empty image.
+BUILD = RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target $(TARGET)
 
 .PHONY: help
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: build
-build: ## The binaries as they are shipped: target/<host>/release/userspace and container-app, static
-	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(TARGET) -p cni-userspace
-	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(TARGET) -p container-app
+build: ## The binaries as they are shipped: target/<target>/release/userspace and container-app, static
+	# Each by itself: a build of both would give each the features of the other's dependencies.
+	$(BUILD) -p cni-userspace
+	$(BUILD) -p container-app
 
 .PHONY: slim
-slim: ## The same with the engine linux alone, in target/slim
-	RUSTFLAGS="$(STATIC_FLAGS)" cargo build --locked --release --target $(TARGET) --target-dir target/slim \
-	    -p cni-userspace --no-default-features --features linux
+slim: ## The same with one engine each: target/slim/<engine>/userspace
+	for engine in linux vpp ovs; do \
+	    $(BUILD) -p cni-userspace --target-dir target/slim --no-default-features --features $$engine; \
+	    install -D target/slim/$(TARGET)/release/userspace target/slim/$$engine/userspace; \
+	done
+	stat --format '%8s %n' target/slim/*/userspace
 
 .PHONY: demo
 demo: ## Two containers, attached, pinged, checked and removed (root); ENGINE=ovs: on Open vSwitch with DPDK; ENGINE=vpp: on VPP
 	@test -x scripts/demo-$${ENGINE:-linux} || { echo "make demo: ENGINE is linux, ovs or vpp, not $$ENGINE" >&2; exit 1; }
 	@scripts/packages demo$${ENGINE:+$$(test $$ENGINE = linux || echo -$$ENGINE)}
 	@$(MAKE) --no-print-directory build
-	@scripts/demo-$${ENGINE:-linux}
+	@STATIC=$(STATIC) scripts/demo-$${ENGINE:-linux}
 
 .PHONY: test
 test: ## Everything that CI runs (root)
@@ -44,7 +48,7 @@ lint: ## Formatting, clippy and the documents' warnings
 .PHONY: bench
 bench: build slim ## Against Debian's bridge plugin, ovs-vsctl and VPP's API alone, with the limits that must hold (root)
 	@scripts/packages bench
-	cargo bench --locked -p userspace-tests --bench attach
-	cargo bench --locked -p userspace-tests --bench ovs
-	cargo bench --locked -p userspace-tests --bench vpp
-	cargo bench --locked -p userspace-tests --bench app
+	STATIC=$(STATIC) cargo bench --locked -p userspace-tests --bench attach
+	STATIC=$(STATIC) cargo bench --locked -p userspace-tests --bench ovs
+	STATIC=$(STATIC) cargo bench --locked -p userspace-tests --bench vpp
+	STATIC=$(STATIC) cargo bench --locked -p userspace-tests --bench app

@@ -71,7 +71,7 @@ impl Engine for OvsEngine {
         let step = look.select("Open_vSwitch", &[], &INFO);
         // Before it is asked: should another take its place meanwhile, that one counts as gone.
         let (client, life) = (self.place.client(cx).await?, self.place.life());
-        let reply = self.place.transact(cx, doing, &look).await?;
+        let reply = self.place.transact_by(&client, cx, doing, &look).await?;
         self.place.require_vswitchd()?;
         self.place.note_answer(client, life).await;
         let row = reply.row(step).map_err(error::doing(doing))?;

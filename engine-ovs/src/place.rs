@@ -106,6 +106,27 @@ impl Place {
         transaction: &Transaction,
     ) -> Result<Result<Reply, Error>, EngineError> {
         let client = self.client(cx).await?;
+        self.try_transact_by(&client, cx, doing, transaction).await
+    }
+
+    /// [`Self::transact`] by a connection that the caller has: it is sent at once, whoever else waits for the connection.
+    pub(crate) async fn transact_by(
+        &self,
+        client: &Client,
+        cx: Cx,
+        doing: &str,
+        transaction: &Transaction,
+    ) -> Result<Reply, EngineError> {
+        self.try_transact_by(client, cx, doing, transaction).await?.map_err(error::doing(doing))
+    }
+
+    async fn try_transact_by(
+        &self,
+        client: &Client,
+        cx: Cx,
+        doing: &str,
+        transaction: &Transaction,
+    ) -> Result<Result<Reply, Error>, EngineError> {
         let reply = client.transact(transaction);
         cx.bound(|| doing.to_owned(), async { Ok::<_, EngineError>(reply.await) }).await
     }

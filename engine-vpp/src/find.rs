@@ -14,10 +14,11 @@ use vpp_api_client::{
 
 use crate::{
     access::{by_index, by_name},
-    error,
+    error, gateway,
     interface::Made,
     names::{self, mark_of},
-    policer,
+    policer::{self, Policers},
+    remove::Seen,
 };
 
 /// What has a name that an owner's interface would have.
@@ -58,6 +59,8 @@ pub(crate) fn taken(details: &SwInterfaceDetails) -> EngineError {
     EngineError::new(ErrorKind::Conflict, doing)
 }
 
+type Answer<T> = Result<T, EngineError>;
+
 /// The owner's interface, or what is left of it: without one, its memif socket or its policers.
 pub(crate) async fn anything(
     vpp: &Client,
@@ -66,14 +69,29 @@ pub(crate) async fn anything(
 ) -> Result<Option<Made>, EngineError> {
     let routes: Vec<IpNet> =
         hint.map(|hint| hint.routes.iter().map(|route| route.dst).collect()).unwrap_or_default();
+    // What a removal must know is asked together with the interface.
+    let hinted = hint.and_then(|hint| hint.index).map(SwIfIndex);
+    let asked = (hinted.map(|index| gateway::lender(vpp, index)), policer::look(vpp, tag));
     if let Some(details) = ours(vpp, tag, hint).await? {
         // The instance that made it decides about its network.
         let owner = mark_of(&details).0.map_or(*tag, |mark| mark.tag);
-        return Ok(Some(Made { routes, ..Made::found(owner, &details) }));
+        let seen = if hinted == Some(details.sw_if_index) { seen(asked).await } else { None };
+        return Ok(Some(Made { routes, seen, ..Made::found(owner, &details) }));
     }
-    let left = policer::is_left(vpp, tag).await? || has_socket(vpp, tag).await?;
-    let name = names::memif(tag);
-    Ok(left.then_some(Made { tag: *tag, index: None, name, is_new: false, is_complete: false, routes }))
+    let (_, policers) = asked;
+    let left = policers.await?.iter().any(Option::is_some) || has_socket(vpp, tag).await?;
+    let made = Made { name: names::memif(tag), routes, ..Made::nothing(*tag) };
+    Ok(left.then_some(made))
+}
+
+/// The answers, when both came: whoever removes the interface asks again otherwise, and tells what failed.
+async fn seen(
+    (lender, policers): (
+        Option<impl Future<Output = Answer<Option<SwIfIndex>>>>,
+        impl Future<Output = Answer<Policers>>,
+    ),
+) -> Option<Seen> {
+    Some(Seen { lender: lender?.await.ok()?, policers: policers.await.ok()? })
 }
 
 async fn ours(

@@ -104,12 +104,14 @@ async fn lend(vpp: &Client, loopback: SwIfIndex, ip: IpNet) -> Result<(), Engine
     }
 }
 
-/// Takes the routes that lead to the interface away, and gives the addresses back. `routes` are those that its caller knows of; when it
-/// knows none, the tables are listed.
-pub(crate) async fn leave(vpp: &Client, index: SwIfIndex, routes: &[IpNet]) -> Result<(), EngineError> {
-    let Some(loopback) = lender(vpp, index).await? else {
-        return Ok(());
-    };
+/// Takes the routes that lead to the interface away, and gives the addresses back to the loopback. `routes` are those that its caller
+/// knows of; when it knows none, the tables are listed.
+pub(crate) async fn leave(
+    vpp: &Client,
+    index: SwIfIndex,
+    loopback: SwIfIndex,
+    routes: &[IpNet],
+) -> Result<(), EngineError> {
     let listed;
     let routes = if routes.is_empty() {
         listed = address::routes(vpp, index).await?.into_iter().map(|route| route.dst).collect::<Vec<_>>();
@@ -149,12 +151,17 @@ pub(crate) async fn prune(vpp: &Client, owner: &OwnerTag, vrf: u32) -> Result<()
     remove_tables(vpp, owner, vrf).await
 }
 
-/// The loopback that an interface borrows its addresses from.
-pub(crate) async fn lender(vpp: &Client, sw_if_index: SwIfIndex) -> Result<Option<SwIfIndex>, EngineError> {
-    let found = vpp.dump(&IpUnnumberedDump { sw_if_index }).await;
-    let found = found.map_err(error::doing("look up whose addresses an interface borrows"))?;
-    let ours = found.into_iter().find(|borrower| borrower.sw_if_index == sw_if_index);
-    Ok(ours.map(|borrower| borrower.ip_sw_if_index))
+/// The loopback that an interface borrows its addresses from, asked for at once. An interface that is not there borrows none.
+pub(crate) fn lender(
+    vpp: &Client,
+    sw_if_index: SwIfIndex,
+) -> impl Future<Output = Result<Option<SwIfIndex>, EngineError>> + Send + use<> {
+    let asked = vpp.dump(&IpUnnumberedDump { sw_if_index });
+    async move {
+        let found = asked.await.map_err(error::doing("look up whose addresses an interface borrows"))?;
+        let ours = found.into_iter().find(|borrower| borrower.sw_if_index == sw_if_index);
+        Ok(ours.map(|borrower| borrower.ip_sw_if_index))
+    }
 }
 
 /// The loopback of the owner's network, which is made when missing.

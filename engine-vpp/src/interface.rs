@@ -22,7 +22,7 @@ use crate::{
     engine::protocol,
     gateway, observe,
     place::{Place, Side},
-    remove,
+    remove::{self, Seen},
 };
 
 /// What was made or found.
@@ -38,18 +38,31 @@ pub(crate) struct Made {
     pub(crate) is_complete: bool,
     /// The routes that may lead to it, as far as its caller knows.
     pub(crate) routes: Vec<IpNet>,
+    /// What was learnt of it on the way.
+    pub(crate) seen: Option<Seen>,
 }
 
 impl Made {
+    /// Without an interface.
+    pub(crate) fn nothing(tag: OwnerTag) -> Self {
+        Self {
+            tag,
+            index: None,
+            name: String::new(),
+            is_new: false,
+            is_complete: false,
+            routes: Vec::new(),
+            seen: None,
+        }
+    }
+
     /// An interface that was there.
     pub(crate) fn found(tag: OwnerTag, details: &SwInterfaceDetails) -> Self {
         Self {
-            tag,
             index: Some(details.sw_if_index),
             name: details.interface_name.to_string(),
-            is_new: false,
             is_complete: !details.tag.to_string().is_empty(),
-            routes: Vec::new(),
+            ..Self::nothing(tag)
         }
     }
 
@@ -65,12 +78,14 @@ pub(crate) struct VppInterface {
     made: Made,
     is_new: AtomicBool,
     is_assigned: AtomicBool,
+    is_joined: AtomicBool,
 }
 
 impl VppInterface {
     pub(crate) fn new(place: Arc<Place>, made: Made) -> Self {
         let is_new = AtomicBool::new(made.is_new);
-        Self { place, made, is_new, is_assigned: AtomicBool::new(false) }
+        let unset = AtomicBool::default;
+        Self { place, made, is_new, is_assigned: unset(), is_joined: unset() }
     }
 }
 
@@ -89,6 +104,7 @@ impl Interface for VppInterface {
         let vpp = self.place.client(cx).await?;
         // Only the first join knows that there is nothing to look for.
         let is_new = self.is_new.swap(false, Ordering::Relaxed);
+        self.is_joined.store(true, Ordering::Relaxed);
         match network {
             Network::None => Ok(()),
             Network::Bridge(bridge) => domain::join(&vpp, &self.made, is_new, bridge).await,
@@ -110,6 +126,9 @@ impl Interface for VppInterface {
 
     async fn remove(self: Box<Self>, cx: Cx) -> Result<(), EngineError> {
         let vpp = self.place.client(cx).await?;
-        remove::run(&vpp, &self.made).await
+        // What was seen before it was joined holds no longer.
+        let Self { made, is_joined, .. } = *self;
+        let seen = made.seen.filter(|_| !is_joined.into_inner());
+        remove::run(&vpp, &Made { seen, ..made }).await
     }
 }

@@ -51,7 +51,7 @@ pub(crate) async fn ensure(
     tagged.await.map_err(error::doing("set the interface's tag"))?;
     fault::point("after up and mark")?;
     let name = names::of_device(&owner.tag, &spec.device);
-    Ok(Made { tag: owner.tag, index: Some(index), name, is_new: true, is_complete: true, routes: Vec::new() })
+    Ok(Made { index: Some(index), name, is_new: true, is_complete: true, ..Made::nothing(owner.tag) })
 }
 
 /// One that is there is as it was made, or is in the way. What an administrator may have changed is set again.

@@ -1,5 +1,6 @@
 //! memif: its socket, then the interface on it.
 
+use futures_util::future::join;
 use userspace_core::{
     addr::MacAddr,
     engine::{EngineError, ErrorKind},
@@ -29,10 +30,11 @@ pub(crate) async fn create(
 ) -> Result<SwIfIndex, EngineError> {
     let number = names::number(tag);
     let path = &socket_text(vpp, &memif.socket)?;
-    // A number whose socket could not be listened on once answers "done" ever after, and nobody listens: it is forgotten first.
-    forget_socket(vpp, tag).await?;
-    let doing = format!("name the socket {path:?} of a memif");
-    add_socket(vpp, number, path).await.map_err(error::doing(doing))?;
+    // A number whose socket could not be listened on once answers "done" ever after, and nobody listens: it is forgotten first. VPP does
+    // both in the order in which they are asked, and this polls the first one first.
+    let (forgotten, named) = join(forget_socket(vpp, tag), add_socket(vpp, number, path)).await;
+    forgotten?;
+    named.map_err(error::doing(format!("name the socket {path:?} of a memif")))?;
     fault::point("after memif socket")?;
     match add(vpp, number, memif, mac).await {
         Ok(index) => Ok(index),

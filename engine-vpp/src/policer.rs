@@ -20,6 +20,9 @@ const INPUT: char = 'i';
 /// What VPP sends to it.
 const OUTPUT: char = 'o';
 
+/// The policers of an interface, of what VPP receives from it and of what it sends to it.
+pub(crate) type Policers = [Option<PolicerDetails>; 2];
+
 /// The least burst: ten frames of Ethernet's usual size. A smaller one would let nothing through.
 const LEAST_BURST_BYTES: u64 = 10 * 1518;
 
@@ -88,31 +91,31 @@ pub(crate) fn wanted(tag: &OwnerTag, bandwidth: Bandwidth) -> Result<[Option<(u3
     Ok([limits(bandwidth.egress)?, limits(bandwidth.ingress)?])
 }
 
-/// Whether there is a policer of the owner's.
-pub(crate) async fn is_left(vpp: &Client, tag: &OwnerTag) -> Result<bool, EngineError> {
-    Ok(look(vpp, tag).await?.iter().any(Option::is_some))
-}
-
-async fn look(vpp: &Client, tag: &OwnerTag) -> Result<[Option<PolicerDetails>; 2], EngineError> {
-    if !vpp.knows::<PolicerDump>() {
-        return Ok([None, None]);
-    }
+/// The owner's policers, asked for at once.
+pub(crate) fn look(
+    vpp: &Client,
+    tag: &OwnerTag,
+) -> impl Future<Output = Result<Policers, EngineError>> + Send + use<> {
     let dump = |direction| {
         let match_name = names::text(&names::policer(tag, direction));
         vpp.dump(&PolicerDump { match_name_valid: true, match_name })
     };
-    let (input, output) = (dump(INPUT), dump(OUTPUT));
-    let doing = || error::doing("look up the policers of an interface");
-    let input = input.await.map_err(doing())?.into_iter().next();
-    let output = output.await.map_err(doing())?.into_iter().next();
-    Ok([input, output])
+    let asked = vpp.knows::<PolicerDump>().then(|| [dump(INPUT), dump(OUTPUT)]);
+    async move {
+        let Some([input, output]) = asked else {
+            return Ok([None, None]);
+        };
+        let doing = || error::doing("look up the policers of an interface");
+        let input = input.await.map_err(doing())?.into_iter().next();
+        let output = output.await.map_err(doing())?.into_iter().next();
+        Ok([input, output])
+    }
 }
 
 /// Removes the owner's policers, from the interface first, if it is there.
-pub(crate) async fn remove(vpp: &Client, made: &Made) -> Result<(), EngineError> {
-    let [input, output] = look(vpp, &made.tag).await?;
-    for (found, direction) in [(input, INPUT), (output, OUTPUT)] {
-        let Some(PolicerDetails { name, .. }) = found else { continue };
+pub(crate) async fn remove(vpp: &Client, made: &Made, policers: &Policers) -> Result<(), EngineError> {
+    for (found, direction) in policers.iter().zip([INPUT, OUTPUT]) {
+        let Some(PolicerDetails { name, .. }) = *found else { continue };
         if let Some(index) = made.index {
             // VPP 26.06 crashes when one is taken off that was never put on. Where a kill may have come between, it is put on first: the
             // interface is down, and goes next.

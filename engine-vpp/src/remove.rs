@@ -1,5 +1,6 @@
 //! An interface and all that came with it, from its routes to its socket.
 
+use futures_util::future::join;
 use userspace_core::{engine::EngineError, fault};
 use vpp_api_client::{
     Client,
@@ -14,29 +15,73 @@ use crate::{
     error::{self, retval, unless},
     gateway,
     interface::Made,
-    memif, names, policer,
+    memif, names,
+    policer::{self, Policers},
 };
+
+/// What must go before an interface does.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Whose addresses it borrows.
+    pub(crate) lender: Option<SwIfIndex>,
+    pub(crate) policers: Policers,
+}
 
 /// Removes it. What of it is gone already is no matter.
 pub(crate) async fn run(vpp: &Client, made: &Made) -> Result<(), EngineError> {
-    if let Some(index) = made.index {
-        gateway::leave(vpp, index, &made.routes).await?;
+    let Seen { lender, policers } = match &made.seen {
+        Some(seen) => seen.clone(),
+        None => look(vpp, made).await?,
+    };
+    if let (Some(index), Some(loopback)) = (made.index, lender) {
+        gateway::leave(vpp, index, loopback, &made.routes).await?;
+    }
+    if made.index.is_some() {
         fault::point("before policers are removed")?;
     }
-    policer::remove(vpp, made).await?;
-    if let Some(index) = made.index {
+    policer::remove(vpp, made, &policers).await?;
+    if made.index.is_some() {
         fault::point("before delete")?;
-        delete(vpp, made, index).await?;
+    }
+    // VPP does what a client asks in the order in which it asks (and this polls the first one first): when it comes to the socket, no
+    // memif is on it any more. Should the memif stay, so does its socket.
+    let (deleted, forgotten) = join(delete(vpp, made), forget_socket(vpp, made)).await;
+    deleted?;
+    if made.index.is_some() {
         fault::point("after delete")?;
     }
-    if made.name == names::memif(&made.tag) {
-        memif::forget_socket(vpp, &made.tag).await?;
+    forgotten?;
+    if is_memif(made) {
         fault::point("after memif socket is forgotten")?;
     }
     Ok(())
 }
 
-async fn delete(vpp: &Client, made: &Made, sw_if_index: SwIfIndex) -> Result<(), EngineError> {
+fn is_memif(made: &Made) -> bool {
+    made.name == names::memif(&made.tag)
+}
+
+async fn look(vpp: &Client, made: &Made) -> Result<Seen, EngineError> {
+    let lender = made.index.map(|index| gateway::lender(vpp, index));
+    let policers = policer::look(vpp, &made.tag);
+    let lender = match lender {
+        Some(lender) => lender.await?,
+        None => None,
+    };
+    Ok(Seen { lender, policers: policers.await? })
+}
+
+async fn forget_socket(vpp: &Client, made: &Made) -> Result<(), EngineError> {
+    if is_memif(made) {
+        memif::forget_socket(vpp, &made.tag).await?;
+    }
+    Ok(())
+}
+
+async fn delete(vpp: &Client, made: &Made) -> Result<(), EngineError> {
+    let Some(sw_if_index) = made.index else {
+        return Ok(());
+    };
     let name = made.name.as_str();
     let deleted = if name.starts_with("memif") {
         vpp.request(&MemifDelete { sw_if_index }).await.map(drop)

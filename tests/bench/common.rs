@@ -102,16 +102,17 @@ impl Plugin {
 }
 
 impl Plugin {
-    /// What ADD writes of its record: before its first effect, and again with the addresses.
-    pub(crate) fn record(&self, dir: &Path, container: &str, netns: &Path) -> Duration {
+    /// What ADD writes of its record (before its first effect, and again with the addresses), and what DEL erases.
+    pub(crate) fn record(&self, dir: &Path, container: &str, netns: &Path) -> [Duration; 2] {
         let records = RecordDir::new(dir.to_owned());
         let record = Record::new(self.plan(container, netns), self.config.clone());
         let begin = Instant::now();
         records.save(&record).expect("write the record");
         records.save(&record).expect("write the record");
-        let took = begin.elapsed();
+        let written = begin.elapsed();
+        let begin = Instant::now();
         records.forget(record.attachment()).expect("erase the record");
-        took
+        [written, begin.elapsed()]
     }
 
     fn plan(&self, container: &str, netns: &Path) -> Plan {
@@ -161,9 +162,16 @@ pub(crate) fn answer_peak() -> Option<ExitCode> {
     (args.next().as_deref() == Some("--peak")).then(|| peak(&args.collect::<Vec<_>>()))
 }
 
-/// The binary as it is shipped, and the one with the engine linux alone.
-pub(crate) fn binaries() -> [PathBuf; 2] {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = env::var("STATIC").expect("run this by `make bench`");
-    [built.clone(), built.replacen("target", "target/slim", 1)].map(|dir| root.join(dir).join("userspace"))
+/// The binary as it is shipped.
+pub(crate) fn shipped() -> PathBuf {
+    built(&env::var("STATIC").expect("run this by `make bench`"))
+}
+
+/// The binary with one engine alone.
+pub(crate) fn slim(engine: &str) -> PathBuf {
+    built(&format!("target/slim/{engine}"))
+}
+
+fn built(dir: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(dir).join("userspace")
 }

@@ -18,7 +18,7 @@ use engine_ovs::ovsdb::{Client, Id, Row, Transaction, Until, empty, equal, inclu
 use serde_json::{Map, Value, json};
 use userspace_tests::{Memory, Netns, Ovs};
 
-use self::common::{Limits, Plugin, answer_peak, binaries, median, peak_of_add};
+use self::common::{Limits, Plugin, answer_peak, median, peak_of_add, shipped};
 
 const ROUNDS: usize = 40;
 const SIZES: [usize; 3] = [1, 100, 500];
@@ -72,7 +72,7 @@ impl Bench {
             "sockets": {"root": dir.path().join("sockets")},
             "host": {"engine": "ovs-dpdk", "iftype": "vhostuser", "netType": "bridge", "socket": address,
                 "bridge": {"bridgeName": BRIDGE}}});
-        let [binary, _] = binaries();
+        let binary = shipped();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let plugin = Plugin { name: "userspace", binary, config };
         Self { plugin, address, runtime, dir, ovs, container: Netns::new("container"), _host: host }
@@ -103,11 +103,9 @@ impl Bench {
                 (4, &|| self.plugin.run("VERSION", &container, &netns).wall),
                 (5, &|| self.raw(&socket)),
                 (6, &|| {
-                    self.plugin.record(
-                        &self.dir.path().join("floor"),
-                        &container,
-                        self.container.path().as_path(),
-                    )
+                    let dir = self.dir.path().join("floor");
+                    let [written, _] = self.plugin.record(&dir, &container, &self.container.path());
+                    written
                 }),
             ];
             // An ADD comes before its DEL.

@@ -2,7 +2,7 @@
 //! table, and fails when a limit does not hold. Run it by `make bench` with `vpp` on PATH.
 //!
 //! The floor is what cannot be saved: an empty process, the same requests alone (from a process that runs already, by a connection of their
-//! own, each after the answer to the one before), and the writes of the record.
+//! own, each after the answer to the one before), and the writes of the record or its erasure.
 
 #![allow(clippy::print_stdout, reason = "the table is what it is for")]
 
@@ -26,7 +26,7 @@ use vpp_api_client::{
     types::{IfStatus, MemifMode, MemifRole, SwIfIndex},
 };
 
-use self::common::{Limits, Plugin, answer_peak, binaries, median, peak_of_add};
+use self::common::{Limits, Plugin, answer_peak, median, peak_of_add, shipped};
 
 const ROUNDS: usize = 60;
 const DOMAIN: u32 = 7;
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
     }
     let mut bench = Bench::new();
     let mut limits = Limits::default();
-    let columns = ["ADD", "floor", "process", "raw add", "record", "DEL", "floor", "raw del"];
-    println!("median wall in ms; floor = process + raw requests + writes of the record");
+    let columns = ["ADD", "floor", "process", "raw add", "record", "DEL", "floor", "raw del", "erasure"];
+    println!("median wall in ms; floor = process + raw requests + writes or erasure of the record");
     println!("{:>6} {}", "memifs", columns.map(|column| format!("{column:>8}")).join(" "));
     bench.add_present(0, 1);
     let few = bench.compare(1, &mut limits);
@@ -86,7 +86,7 @@ impl Bench {
             "sockets": {"root": dir.path().join("sockets")},
             "host": {"engine": "vpp", "iftype": "memif", "netType": "bridge", "socket": vpp.api_socket(),
                 "bridge": {"bridgeName": DOMAIN.to_string()}}});
-        let [binary, _] = binaries();
+        let binary = shipped();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let plugin = Plugin { name: "userspace", binary, config };
         Self { plugin, runtime, dir, vpp, container: Netns::new("container"), host }
@@ -104,7 +104,7 @@ impl Bench {
     fn compare(&self, size: usize, limits: &mut Limits) -> f64 {
         let netns = self.container.path();
         let at = netns.display().to_string();
-        let mut costs: [Vec<Duration>; 6] = Default::default();
+        let mut costs: [Vec<Duration>; 7] = Default::default();
         for round in 0..ROUNDS {
             let container = format!("round{round}");
             let raw = || self.raw();
@@ -121,14 +121,17 @@ impl Bench {
                         costs[4].push(del);
                     }
                     _ => {
-                        costs[5].push(self.plugin.record(&self.dir.path().join("floor"), &container, &netns))
+                        let dir = self.dir.path().join("floor");
+                        let [written, erased] = self.plugin.record(&dir, &container, &netns);
+                        costs[5].push(written);
+                        costs[6].push(erased);
                     }
                 }
             }
         }
-        let [add, del, process, raw_add, raw_del, record] = costs.map(median);
-        let [floor, floor_of_del] = [process + raw_add + record, process + raw_del];
-        let row = [add, floor, process, raw_add, record, del, floor_of_del, raw_del];
+        let [add, del, process, raw_add, raw_del, record, erasure] = costs.map(median);
+        let [floor, floor_of_del] = [process + raw_add + record, process + raw_del + erasure];
+        let row = [add, floor, process, raw_add, record, del, floor_of_del, raw_del, erasure];
         println!("{size:>6} {}", row.map(|cost| format!("{cost:>8.2}")).join(" "));
         limits.at_most(&format!("ADD beside {size}, ratio to the floor"), 1.5, add / floor);
         limits.at_most(&format!("DEL beside {size}, ratio to the floor"), 1.5, del / floor_of_del);

@@ -37,6 +37,9 @@ pub(crate) const SOCKCLNT_CREATE_REPLY: u16 = 16;
 /// How long a client waits when too many others are about to connect.
 const AGAIN: Duration = Duration::from_millis(1);
 
+/// How much is read at once. The memory is not filled before: a page of it that is not needed is not touched.
+const READ: usize = 64 << 10;
+
 /// How many events wait for a slow subscriber.
 const EVENTS: usize = 1024;
 
@@ -351,13 +354,10 @@ async fn handshake(stream: &mut UnixStream, name: &str) -> Result<(u32, Table, S
     });
     stream.write_all(&hello).await.map_err(|_| Error::Closed)?;
     let mut splitter = Splitter::default();
-    let mut bytes = vec![0; 64 << 10];
     loop {
-        let count = stream.read(&mut bytes).await.map_err(|_| Error::Closed)?;
-        if count == 0 {
+        if stream.read_buf(splitter.room(READ)).await.map_err(|_| Error::Closed)? == 0 {
             return Err(Error::Closed);
         }
-        splitter.push(&bytes[..count]);
         if let Some(message) = splitter.next_message()? {
             let (index, table) = welcome(message)?;
             return Ok((index, table, splitter));
@@ -403,12 +403,11 @@ async fn receive_all(
     pending: Arc<Mutex<Pending>>,
     ended: watch::Sender<bool>,
 ) {
-    let mut bytes = vec![0; 64 << 10];
     loop {
         match splitter.next_message() {
             Ok(Some(message)) => lock(&pending).deliver(message),
-            Ok(None) => match stream.read(&mut bytes).await {
-                Ok(count) if count > 0 => splitter.push(&bytes[..count]),
+            Ok(None) => match stream.read_buf(splitter.room(READ)).await {
+                Ok(count) if count > 0 => {}
                 _ => break,
             },
             // Where the next message begins nobody knows any more.

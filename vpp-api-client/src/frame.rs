@@ -43,6 +43,13 @@ impl Splitter {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Where more is read to, with room for `count` bytes: what is appended is as if it was pushed.
+    pub(crate) fn room(&mut self, count: usize) -> &mut Vec<u8> {
+        self.push(&[]);
+        self.buffer.reserve(count);
+        &mut self.buffer
+    }
+
     /// The next message, when all of it has come.
     ///
     /// # Errors

@@ -55,8 +55,12 @@ impl Table {
     }
 
     fn find(&self, name: &str) -> Option<u16> {
-        // Only an entry that begins like the name and has a NUL behind it is looked at more closely.
-        self.iter().find(|(full, _)| *full == name.as_bytes()).map(|(_, id)| id)
+        // Only the bytes of the name are compared, and the NUL behind them: most entries differ in their first.
+        let entry = self.entries.chunks_exact(ENTRY).find(|entry| {
+            let rest = entry.get(2..).and_then(|full| full.strip_prefix(name.as_bytes()));
+            rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == 0))
+        })?;
+        Some(u16::from_be_bytes([entry[0], entry[1]]))
     }
 }
 

@@ -164,11 +164,13 @@ async fn receive_all(
     outgoing: mpsc::WeakUnboundedSender<Vec<u8>>,
 ) {
     let mut splitter = Splitter::default();
-    let mut buffer = vec![0; 16 * 1024];
+    // Not filled before: a page of it that is not needed is not touched.
+    let mut buffer = Vec::with_capacity(16 * 1024);
     let ended = loop {
-        match stream.read(&mut buffer).await {
+        buffer.clear();
+        match stream.read_buf(&mut buffer).await {
             Ok(0) => break "the server has closed it".to_owned(),
-            Ok(count) => splitter.push(&buffer[..count]),
+            Ok(_) => splitter.push(&buffer),
             Err(error) => break error.to_string(),
         }
         if let Err(error) = dispatch(&mut splitter, &waiting, &outgoing) {

@@ -65,3 +65,26 @@ fn a_call_asks_as_much_with_1000_interfaces_as_with_none() {
     assert_eq!(few, many);
     assert!(few[0][0].contains("memif_create_v2") && !few[0][0].contains("bridge_domain_dump"), "{few:#?}");
 }
+
+#[test]
+fn a_del_asks_nothing_twice() {
+    let Some(it) = OnVpp::fake(&[]) else { return };
+    let (red, blue) = (it.host.container("red"), it.host.container("blue"));
+    let config = it.net(json!({"host": {"bridge": {"bridgeName": "7"}}}));
+    it.host.add(&blue, &config);
+    let [_, _, asked] = of_a_life(&it, &red, &config);
+    let asked: Vec<_> = asked
+        .lines()
+        .filter(|line| !line.ends_with("cli_inband") && !line.ends_with("control_ping"))
+        .collect();
+    // The questions and the two deletions go in a flight each; the domain is looked at when its lock is held.
+    let wanted = [
+        "1 bridge_domain_dump",
+        "1 ip_unnumbered_dump",
+        "1 memif_delete",
+        "1 memif_socket_filename_add_del_v2",
+        "2 policer_dump",
+        "1 sw_interface_dump",
+    ];
+    assert_eq!(asked, wanted);
+}
