@@ -179,6 +179,26 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// docs/container-app.md has every flag and variable.
+    #[test]
+    fn every_option_is_documented() {
+        let text = include_str!("../../docs/container-app.md");
+        let mut command = Cli::command();
+        command.build();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            for option in command.get_arguments() {
+                let long = option.get_long().map(|long| format!("--{long}"));
+                let variable = option.get_env().map(|name| name.to_string_lossy().into_owned());
+                let words = long.into_iter().chain(variable);
+                for word in words
+                    .filter(|word| !["--help", "--version", "CONTAINER_APP_CONFIG"].contains(&word.as_str()))
+                {
+                    assert!(text.contains(&word), "docs/container-app.md does not have {word}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn flags_stand_behind_and_before_the_command() {
         for line in ["container-app --dir /a once", "container-app once --dir /a"] {
