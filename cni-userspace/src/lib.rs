@@ -7,6 +7,7 @@ mod args;
 mod cli;
 mod command;
 mod commands;
+mod device_info;
 mod engines;
 mod error;
 mod ipam_exec;

@@ -20,7 +20,7 @@
 //!
 //! Beside the points: packets (`bridged`, `routed`, `macvlan`, `tap`, `announce`), what an interface has (`link`, `routes`, `several`),
 //! the program in the container (`container_app`), IPAM plugins that hang (`deadline`), the commands beside the protocol (`repair`, `sweep`), real runtimes (`runtimes`), the Go
-//! plugins' samples (`samples`), the schema (`schema`), and the rules of how this project is built (`rules`).
+//! plugins' samples (`samples`), device information (`device_info`), the schema (`schema`), and the rules of how this project is built (`rules`).
 //!
 //! Not shown here, since the kernel's engine cannot: 28's `socketPath` (no interface of the kernel has one), 39 and codes 50 and 51 of
 //! the engine's own in 59 (a kernel is never down; an IPAM's are shown), 47 (Kubernetes).
@@ -45,6 +45,7 @@ mod check;
 mod container_app;
 mod deadline;
 mod del;
+mod device_info;
 mod environment;
 mod faults;
 mod foreign;

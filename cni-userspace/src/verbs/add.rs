@@ -15,6 +15,7 @@ use super::{Call, print};
 use crate::{
     Outcome,
     args::{CniArgs, overrides},
+    device_info,
     error::{CniError, code},
     result::{self, CniResult, Interface, Ip},
 };
@@ -30,7 +31,10 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     if let Some(ipam) = &ipam {
         ipam.installed().map_err(|error| call.failed(&error))?;
     }
-    let is_kernel = matches!(plan.container, Container::Kernel(_));
+    let published = match &plan.container {
+        Container::Published(published) => Some(published.clone()),
+        Container::Kernel(_) => None,
+    };
     let undo_budget = UNDO.min(call.conf.timeout() / 2);
     let request = AddRequest {
         plan,
@@ -42,7 +46,10 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     let cx = Cx::within(call.conf.timeout() - undo_budget);
     let added = lifecycle::add(call.world(), cx, request).await;
     let added = added.map_err(|error| CniError::of_add(&error))?;
-    let result = merge(previous, added, is_kernel, call)?;
+    let result = merge(previous, added, published.is_none(), call)?;
+    if let Some(published) = &published {
+        device_info::write(&call.conf, published);
+    }
     print(&result.to_json(call.version))
 }
 

@@ -13,13 +13,14 @@ use userspace_core::{
 };
 
 use super::Call;
-use crate::{Outcome, error::CniError, ipam_exec::ExecIpam};
+use crate::{Outcome, device_info, error::CniError, ipam_exec::ExecIpam};
 
 pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     let attachment = call.attachment()?;
     let ipam = ipam(call, &attachment);
     let target =
         Detach { attachment, ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam), fallback: fallback(call)? };
+    device_info::remove(&call.conf);
     let done = lifecycle::detach(call.world(), call.cx(), &target).await;
     done.map_err(|errors| CniError::of_detach(call.command, &errors))?;
     Ok(Vec::new())
