@@ -6,10 +6,12 @@ use userspace_core::{
     id::AttachmentId,
     netns::NetnsRef,
     owner::InstanceId,
-    plan::{Container, Overrides, Plan, Request},
+    plan::{self, Overrides, Plan, Request},
     spec::{Device, EngineKind, Network, SocketMode},
 };
-use userspace_tests::{Host, assert_same, merged};
+use userspace_tests::{Container, Flavour, Host, Memory, assert_same, merged, root};
+
+use crate::{ovs::support::Vswitch, vpp::support::OnVpp};
 
 fn host_local(net: u8) -> Value {
     json!({
@@ -91,7 +93,7 @@ pub(crate) fn samples() -> Vec<Value> {
         all.push(merged(named("memif-network", vpp(json!({"bridgeName": "4"}))), plain.clone()));
         all.push(merged(named("memif-network", vpp(json!({"bridgeId": 4}))), plain.clone()));
     }
-    all.push(merged(sample("1.0.0", "vpp-memif", vpp(Value::Null)), merged(plain, docker)));
+    all.push(merged(merged(sample("1.0.0", "vpp-memif", vpp(Value::Null)), plain), docker));
     all
 }
 
@@ -107,7 +109,10 @@ fn plan(config: &Value) -> Plan {
         netns: NetnsRef::own().ok(),
         host: conf.host(),
         container: conf.container(),
-        overrides: Overrides::default(),
+        overrides: Overrides {
+            ovn_port: config["args"]["cni"]["OvnPort"].as_str().map(str::to_owned),
+            ..Overrides::default()
+        },
         shared_dir: conf.shared_dir.clone(),
         sockets: conf.sockets(),
     };
@@ -123,7 +128,7 @@ fn every_sample_is_planned_as_it_says() {
         let engine = if typed["engine"] == "vpp" { EngineKind::Vpp } else { EngineKind::Ovs };
         assert_eq!(host.engine.kind, engine);
         match (&host.network, &typed["bridge"]) {
-            (Network::Bridge(bridge), Value::Null) => assert_eq!(bridge.name, "br0"),
+            (Network::Bridge(bridge), Value::Null) => assert_eq!(bridge.name, "br-int", "it has an OvnPort"),
             (Network::Bridge(bridge), typed) => {
                 let name = typed["bridgeName"].as_str().map_or(typed["bridgeId"].to_string(), str::to_owned);
                 assert_eq!(bridge.name, name);
@@ -141,8 +146,103 @@ fn every_sample_is_planned_as_it_says() {
             }
             other => panic!("{other:?}"),
         }
-        assert!(matches!(plan.container, Container::Published(_)));
+        assert!(matches!(plan.container, plan::Container::Published(_)));
     }
+}
+
+/// A row of docs/migrating.md, from the plan and from what is published.
+fn row(config: &Value) -> String {
+    let plan = plan(config);
+    let host = plan.host.expect("a host's half");
+    let network = match &host.network {
+        Network::Bridge(bridge) => {
+            let vlan = bridge.vlan.id.map(|id| format!(", VLAN {id}")).unwrap_or_default();
+            format!("bridge {}{vlan}", bridge.name)
+        }
+        Network::Routed { .. } => "routed".to_owned(),
+        Network::None => "joined to nothing".to_owned(),
+    };
+    let mtu = host.spec.mtu_bytes.map(|mtu| format!(", MTU {mtu}")).unwrap_or_default();
+    let made = match &host.spec.device {
+        Device::Memif(memif) if memif.rx_queues > 1 => {
+            format!("memif, {:?}, {} queues", memif.role, memif.rx_queues)
+        }
+        Device::Memif(memif) => format!("memif, {:?}", memif.role),
+        Device::VhostUser(vhost) => format!("vhostuser, {:?}", vhost.mode),
+        other => format!("{other:?}"),
+    };
+    let plan::Container::Published(published) = plan.container else { panic!("it is published") };
+    let (memif, vhost) = (published.config.memif, published.config.vhost);
+    let end = memif.and_then(|memif| Some(format!("{:?}", memif.role?)));
+    let end = end.or_else(|| Some(format!("{:?}", vhost?.mode?))).expect("an end");
+    let addresses = match &config["ipam"]["subnet"] {
+        Value::String(subnet) => format!(", an address of {subnet}"),
+        _ => String::new(),
+    };
+    let name = config["name"].as_str().expect("a name");
+    let version = config["cniVersion"].as_str().expect("a version");
+    let made = format!("{made}, {network}{mtu}, on {}", host.engine.kind).to_lowercase();
+    format!("| {name} | {version} | {made} | {}, for {}{addresses} |", end.to_lowercase(), published.engine)
+}
+
+/// `UPDATE=1 cargo test -p userspace-tests samples` writes the table.
+#[test]
+fn the_table_of_samples_is_current() {
+    let rows: std::collections::BTreeSet<_> = samples().iter().map(row).collect();
+    let table = format!("\n{}\n", rows.into_iter().collect::<Vec<_>>().join("\n"));
+    let path = root().join("docs/migrating.md");
+    let text = std::fs::read_to_string(&path).expect("docs/migrating.md");
+    let head = "|---|---|---|---|";
+    let (before, rest) = text.split_once(head).expect("the head of the table");
+    let end = rest.find("\n\n").map_or(rest.len(), |at| at + 1);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, format!("{before}{head}{table}{}", &rest[end..])).expect("write the table");
+    }
+    let is_same = rest[..end] == table;
+    assert!(
+        is_same || std::env::var_os("UPDATE").is_some(),
+        "run UPDATE=1 cargo test -p userspace-tests samples"
+    );
+}
+
+/// Each of one engine's, attached, looked at and detached.
+fn are_attached(host: &Host, red: &Container, engine: &str, over: &Value) {
+    for config in samples().iter().filter(|config| config["host"]["engine"] == engine) {
+        let mut config = merged(config.clone(), over.clone());
+        if config["ipam"].is_object() {
+            config["ipam"]["dataDir"] = json!(host.lease_dir());
+        }
+        let result = host.add(red, &config);
+        assert_eq!(result["cniVersion"], config["cniVersion"], "{result:#}");
+        if config["cniVersion"] != "0.3.1" {
+            host.check(red, &merged(config.clone(), json!({"prevResult": result}))).silent();
+        }
+        host.del(red, &config);
+    }
+}
+
+#[test]
+fn every_sample_for_vpp_is_attached() {
+    let Some(it) = OnVpp::with(&["host-local"], Flavour::Fake) else { return };
+    let red = it.host.container("0123456789abcdef");
+    let before = it.everything();
+    let over = json!({"stateDir": it.host.state_dir(), "logFile": it.host.path("log"), "sharedDir": it.host.path("shared"),
+        "sockets": {"root": it.root()}, "host": {"socket": it.vpp.api_socket()}});
+    are_attached(&it.host, &red, "vpp", &over);
+    it.is_as(&before, "in the end");
+}
+
+#[test]
+fn every_sample_for_ovs_is_attached() {
+    let Some(it) = Vswitch::with(&["ovs-dpdk", "host-local"], Memory::NoHuge) else { return };
+    // OVN has made its bridge.
+    it.ovs.vsctl("add-br br-int -- set Bridge br-int datapath_type=netdev");
+    let red = it.host.container("0123456789abcdef");
+    let before = it.everything();
+    let over = json!({"stateDir": it.host.state_dir(), "logFile": it.host.path("log"), "sharedDir": it.host.path("shared"),
+        "sockets": {"root": it.root()}, "host": {"socket": it.ovs.db_socket()}});
+    are_attached(&it.host, &red, "ovs-dpdk", &over);
+    it.is_as(&before, "in the end");
 }
 
 #[test]
