@@ -60,12 +60,16 @@ struct Reading {
 }
 
 impl Reading {
-    /// What `place` has.
-    fn document(&mut self, place: PathBuf, text: &[u8]) {
+    /// What `place` has, if such a half `belongs` there.
+    fn document(&mut self, place: PathBuf, text: &[u8], belongs: impl FnOnce(&ContainerHalf) -> bool) {
         self.hash.update(place.as_os_str().as_encoded_bytes());
         self.hash.update(text);
         match ContainerHalf::from_json(text) {
-            Ok(half) => self.halves.push(half),
+            Ok(half) if belongs(&half) => self.halves.push(half),
+            Ok(half) => {
+                let reason = format!("is the half of {}, which has another name", half.attachment);
+                self.rejected.push((place, reason));
+            }
             Err(error) => self.rejected.push((place, chain(&error))),
         }
     }
@@ -75,6 +79,12 @@ impl Reading {
         self.hash.update(place.as_os_str().as_encoded_bytes());
         self.hash.update(&reason);
         self.rejected.push((place, reason));
+    }
+
+    /// Something else that makes a state another one.
+    fn note(&mut self, text: &str) {
+        self.hash.update(text);
+        self.hash.update([0]);
     }
 
     fn finish(mut self) -> Snapshot {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use nix::fcntl::OFlag;
 use serde_json::Value;
 
-use super::{Reading, RemoteView, Revision, Snapshot, watch};
+use super::{Reading, RemoteView, Revision, Snapshot, watch::Watcher};
 use crate::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
@@ -33,12 +33,13 @@ const MAX_FILE: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct AnnotationsView {
     file: PathBuf,
+    watcher: Watcher,
 }
 
 impl AnnotationsView {
     /// The view of `file`, which need not exist yet.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into() }
+        Self { file: file.into(), watcher: Watcher::default() }
     }
 
     /// The directory of the sockets, when the annotations name one.
@@ -52,12 +53,14 @@ impl AnnotationsView {
 
     fn read(&self) -> io::Result<Snapshot> {
         let mut reading = Reading::default();
-        if let Some(text) = self.annotations()?.get(DATA) {
+        let annotations = self.annotations()?;
+        reading.note(annotations.get(MAPPED_DIR).map_or("", String::as_str));
+        if let Some(text) = annotations.get(DATA) {
             match serde_json::from_str::<Vec<Value>>(text) {
                 Ok(documents) => {
                     for (index, document) in documents.iter().enumerate() {
                         let place = self.file.join(format!("{DATA}[{index}]"));
-                        reading.document(place, document.to_string().as_bytes());
+                        reading.document(place, document.to_string().as_bytes(), |_| true);
                     }
                 }
                 Err(error) => reading.reject(self.file.join(DATA), format!("is no JSON list: {error}")),
@@ -102,7 +105,8 @@ fn read_file(path: &Path) -> io::Result<String> {
 impl RemoteView for AnnotationsView {
     async fn snapshot(&self, cx: Cx, newer_than: Option<&Revision>) -> Result<Snapshot, EngineError> {
         let dir = self.file.parent().unwrap_or(Path::new("/"));
-        watch::until_newer(cx, dir, newer_than, || self.read().map_err(|error| self.failed(error))).await
+        let read = || self.read().map_err(|error| self.failed(error));
+        self.watcher.until_newer(cx, dir, newer_than, read).await
     }
 }
 

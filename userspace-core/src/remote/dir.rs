@@ -37,6 +37,8 @@ pub use self::view::DirView;
 const MAX_FILE: u64 = 256 * 1024;
 /// More files than a container has interfaces.
 const MAX_FILES: usize = 1024;
+/// Whatever else a container has put there: more would take too long to list.
+const MAX_ENTRIES: usize = 65_536;
 
 /// The host's end of a container's directory.
 #[derive(Debug, Clone)]
@@ -171,7 +173,12 @@ fn replace(dir: &OwnedFd, name: &str, half: &ContainerHalf) -> io::Result<()> {
 fn names(dir: &OwnedFd) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     let mut entries = Dir::openat(dir, ".", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    for entry in entries.iter().take(MAX_FILES) {
+    for (count, entry) in entries.iter().enumerate() {
+        // What is left out would look withdrawn.
+        if names.len() > MAX_FILES || count > MAX_ENTRIES {
+            let reason = format!("has more than {MAX_FILES} documents or {MAX_ENTRIES} files");
+            return Err(io::Error::other(reason));
+        }
         if let Ok(name) = entry?.file_name().to_str()
             && name.starts_with("configData-")
             && name.ends_with(".json")
