@@ -316,7 +316,7 @@ fn mtu(request: &Request, kind: InterfaceKind) -> Result<Option<u32>, Refusal> {
 }
 
 /// 68 is the least MTU of IPv4 (RFC 791), 65535 the most that the kernel and the vswitches take.
-fn checked_mtu(key: &str, mtu: Option<u32>) -> Result<Option<u32>, Refusal> {
+pub(crate) fn checked_mtu(key: &str, mtu: Option<u32>) -> Result<Option<u32>, Refusal> {
     match mtu {
         None | Some(0) => Ok(None),
         Some(68..=65535) => Ok(mtu),

@@ -1,15 +1,20 @@
 //! What a container's engine is to make of a published half. Pure: the directory is joined, not looked at.
 
-use std::path::{Component, Path};
+use std::{
+    net::IpAddr,
+    path::{Component, Path},
+};
+
+use ipnet::IpNet;
 
 use super::{ContainerHalf, Desired};
 use crate::{
-    addr::Route,
+    addr::{Route, SCOPE_LINK, SCOPE_UNIVERSE},
     addressing::{self, Assignment},
     conf::{InterfaceType, MemifConf, NetType, VhostConf},
     plan::{
-        bridge,
-        userspace::{DEFAULT_BUFFER_BYTES, DEFAULT_RING_SIZE},
+        bridge, checked_mtu,
+        userspace::{DEFAULT_BUFFER_BYTES, queues, ring, secret},
     },
     spec::{
         AbstractSocket, Device, EngineKind, InterfaceSpec, Memif, MemifRole, MemifSocket, MemifSocketType,
@@ -33,7 +38,8 @@ pub(super) fn spec(half: &ContainerHalf, dir: &Path) -> Result<InterfaceSpec, Bo
         Some(other) => return Err(format!("config.iftype {other:?} needs nothing in the container").into()),
         None => return Err("config.iftype is missing".into()),
     };
-    Ok(InterfaceSpec { mac: config.mac, mtu_bytes: config.mtu, ..InterfaceSpec::of(device) })
+    let mtu_bytes = checked_mtu("config.mtu", config.mtu)?;
+    Ok(InterfaceSpec { mac: config.mac, mtu_bytes, ..InterfaceSpec::of(device) })
 }
 
 pub(super) fn desired(half: &ContainerHalf, dir: &Path, engine: EngineKind) -> Result<Desired, BoxError> {
@@ -43,14 +49,23 @@ pub(super) fn desired(half: &ContainerHalf, dir: &Path, engine: EngineKind) -> R
         // What is published are the container's own already.
         _ => addressing::assign(&Network::None, &half.allocation)?.1,
     };
-    let given = if engine == EngineKind::Vpp { without_attributes(given) } else { given };
+    let given = if engine == EngineKind::Vpp { as_vpp_has_it(given) } else { given };
     Ok(Desired { spec: spec(half, dir)?, network, given })
 }
 
-/// VPP's routes have no MTU, segment size or metric, and no number of a table of Linux's.
-fn without_attributes(given: Assignment) -> Assignment {
-    let plain = |route: Route| Route { scope: route.scope, ..Route::new(route.dst, route.gw) };
-    Assignment { routes: given.routes.into_iter().map(plain).collect(), ..given }
+/// What VPP can be given, and shows again: its routes have no MTU, segment size or metric, and no number of a table of Linux's; the one to an
+/// interface's own subnet is VPP's, as is a link-local address.
+fn as_vpp_has_it(given: Assignment) -> Assignment {
+    let Assignment { mut addresses, mut routes } = given;
+    addresses.retain(|address| !matches!(address.ip.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local()));
+    routes.retain(|route| !addresses.iter().any(|address| address.ip.trunc() == route.dst.trunc()));
+    for route in &mut routes {
+        let is_on_link = route.gw.is_none_or(|gw| IpNet::from(gw) == route.dst);
+        let gw = route.gw.filter(|_| !is_on_link);
+        let scope = if is_on_link { SCOPE_LINK } else { SCOPE_UNIVERSE };
+        *route = Route { scope: Some(scope), ..Route::new(route.dst, gw) };
+    }
+    Assignment { addresses, routes }
 }
 
 fn network(half: &ContainerHalf, engine: EngineKind) -> Result<Network, BoxError> {
@@ -70,16 +85,15 @@ fn network(half: &ContainerHalf, engine: EngineKind) -> Result<Network, BoxError
 }
 
 fn memif(typed: &MemifConf, dir: &Path) -> Result<Memif, BoxError> {
-    let some = |queues: Option<u8>| queues.filter(|queues| *queues > 0).unwrap_or(1);
     Ok(Memif {
         role: typed.role.unwrap_or(MemifRole::Slave),
         mode: typed.mode.unwrap_or_default(),
         socket: memif_socket(typed, dir)?,
-        rx_queues: some(typed.rx_queues),
-        tx_queues: some(typed.tx_queues),
-        ring_size: typed.ring_size.filter(|size| *size > 0).unwrap_or(DEFAULT_RING_SIZE),
+        rx_queues: queues("config.memif.rxQueues", typed.rx_queues)?,
+        tx_queues: queues("config.memif.txQueues", typed.tx_queues)?,
+        ring_size: ring("config.memif.ringSize", typed.ring_size)?,
         buffer_bytes: typed.buffer_size.filter(|size| *size > 0).unwrap_or(DEFAULT_BUFFER_BYTES),
-        secret: typed.secret.clone(),
+        secret: secret("config.memif.secret", typed.secret.as_ref())?,
         zero_copy: !typed.no_zero_copy.unwrap_or(false),
         dma: typed.use_dma.unwrap_or(false),
     })
@@ -111,11 +125,12 @@ fn vhost_user(typed: &VhostConf, dir: &Path) -> Result<VhostUser, BoxError> {
     })
 }
 
-/// A name below the directory. The Go plugins' readers join it to the directory too.
+/// A name in the directory, not further below: the container can write to it, and another directory there may be a link. The Go plugins'
+/// readers join it to the directory too.
 fn file<'n>(name: Option<&'n str>, key: &str) -> Result<&'n Path, BoxError> {
     let path = Path::new(name.unwrap_or_default());
-    let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
-    if path.as_os_str().is_empty() || !stays {
+    let mut parts = path.components();
+    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
         return Err(format!("{key} {name:?} is not the name of a file in the directory").into());
     }
     Ok(path)
@@ -191,6 +206,13 @@ mod tests {
             (r#"{"iftype":"memif","memif":{"socketType":"abstract"}}"#, "socketfile"),
             (r#"{"iftype":"vhostuser","vhost":{"socketfile":"../other/a"}}"#, "../other/a"),
             (r#"{"iftype":"memif","memif":{"socketfile":"/run/a"}}"#, "/run/a"),
+            (r#"{"iftype":"memif","memif":{"socketfile":"below/a"}}"#, "below/a"),
+            (r#"{"iftype":"memif","memif":{"socketfile":"a","ringSize":1500}}"#, "config.memif.ringSize"),
+            (
+                r#"{"iftype":"memif","memif":{"socketfile":"a","secret":"123456789012345678901234"}}"#,
+                "config.memif.secret",
+            ),
+            (r#"{"iftype":"memif","mtu":7,"memif":{"socketfile":"a"}}"#, "config.mtu"),
             (r#"{"iftype":"veth"}"#, "needs nothing"),
         ] {
             let error = half(config).spec(Path::new("/shared")).unwrap_err();

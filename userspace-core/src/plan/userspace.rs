@@ -93,9 +93,9 @@ impl Half<'_> {
             socket,
             rx_queues: queues("host.memif.rxQueues", typed.rx_queues)?,
             tx_queues: queues("host.memif.txQueues", typed.tx_queues)?,
-            ring_size: ring(&typed)?,
+            ring_size: ring("host.memif.ringSize", typed.ring_size)?,
             buffer_bytes: typed.buffer_size.filter(|size| *size > 0).unwrap_or(DEFAULT_BUFFER_BYTES),
-            secret: secret(&typed)?,
+            secret: secret("host.memif.secret", typed.secret.as_ref())?,
             zero_copy: !typed.no_zero_copy.unwrap_or(false),
             dma: typed.use_dma.unwrap_or(false),
         };
@@ -254,7 +254,7 @@ fn file_name(key: &str, typed: Option<String>, default: String) -> Result<String
     Ok(name)
 }
 
-fn queues(key: &str, typed: Option<u8>) -> Result<u8, Refusal> {
+pub(crate) fn queues(key: &str, typed: Option<u8>) -> Result<u8, Refusal> {
     match typed {
         Some(0) | None => Ok(1),
         Some(number) if number < u8::MAX => Ok(number),
@@ -262,20 +262,20 @@ fn queues(key: &str, typed: Option<u8>) -> Result<u8, Refusal> {
     }
 }
 
-fn ring(typed: &MemifConf) -> Result<u32, Refusal> {
-    let size = typed.ring_size.filter(|size| *size > 0).unwrap_or(DEFAULT_RING_SIZE);
+pub(crate) fn ring(key: &str, typed: Option<u32>) -> Result<u32, Refusal> {
+    let size = typed.filter(|size| *size > 0).unwrap_or(DEFAULT_RING_SIZE);
     if size.is_power_of_two() && size <= MAX_RING {
         return Ok(size);
     }
     let reason = format!("a ring has a power of two of descriptors, at most {MAX_RING}");
-    Err(Refusal::of("host.memif.ringSize", size, reason))
+    Err(Refusal::of(key, size, reason))
 }
 
-fn secret(typed: &MemifConf) -> Result<Option<Secret>, Refusal> {
-    let length = typed.secret.as_ref().map_or(0, |secret| secret.reveal().len());
+pub(crate) fn secret(key: &str, typed: Option<&Secret>) -> Result<Option<Secret>, Refusal> {
+    let length = typed.map_or(0, |secret| secret.reveal().len());
     if length > MAX_SECRET {
         let reason = format!("a secret has at most {MAX_SECRET} bytes, this one {length}");
-        return Err(Refusal::of("host.memif.secret", "…", reason));
+        return Err(Refusal::of(key, "…", reason));
     }
-    Ok(typed.secret.clone())
+    Ok(typed.cloned())
 }
