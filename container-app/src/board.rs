@@ -68,7 +68,7 @@ fn kernel(name: &str) -> Standing {
 }
 
 /// All that is known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct State {
     pub(crate) interfaces: BTreeMap<AttachmentId, Standing>,
     /// How many documents could not be read.
@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) problem: Option<String>,
     /// Which vswitches answer.
     pub(crate) engines: BTreeMap<EngineKind, bool>,
+    /// What each of the interfaces was asked to be.
+    asked: BTreeMap<AttachmentId, Wanted>,
 }
 
 impl State {
@@ -115,12 +117,15 @@ impl Board {
     }
 
     /// There are these, and no others. What was known of one that stays as it was is still known.
-    pub(crate) fn publish(&self, all: &[Wanted], before: &[Wanted]) {
+    pub(crate) fn publish(&self, all: &[Wanted]) {
         self.0.send_modify(|state| {
-            let same = |one: &Wanted| before.contains(one);
-            let known = |one: &Wanted| state.interfaces.get(one.id()).filter(|_| same(one)).cloned();
+            let known = |one: &Wanted| {
+                let is_same = state.asked.get(one.id()) == Some(one);
+                state.interfaces.get(one.id()).filter(|_| is_same).cloned()
+            };
             let next = all.iter().map(|one| (one.id().clone(), known(one).unwrap_or_else(|| at_first(one))));
             state.interfaces = next.collect();
+            state.asked = all.iter().map(|one| (one.id().clone(), one.clone())).collect();
         });
     }
 
@@ -129,14 +134,17 @@ impl Board {
         self.0.send_modify(|state| (state.rejected, state.problem) = (rejected, problem));
     }
 
-    /// One stands like that: whether that is news. Nothing when it has been withdrawn meanwhile.
-    pub(crate) fn set(&self, id: &AttachmentId, standing: Standing) -> bool {
-        self.0.send_if_modified(|state| match state.interfaces.get_mut(id) {
-            Some(slot) if *slot != standing => {
-                *slot = standing;
-                true
+    /// One stands like that: whether that is news. Nothing when it has been withdrawn meanwhile, or is to be another.
+    pub(crate) fn set(&self, one: &Wanted, standing: Standing) -> bool {
+        self.0.send_if_modified(|state| {
+            let is_same = state.asked.get(one.id()) == Some(one);
+            match state.interfaces.get_mut(one.id()).filter(|_| is_same) {
+                Some(slot) if *slot != standing => {
+                    *slot = standing;
+                    true
+                }
+                _ => false,
             }
-            _ => false,
         })
     }
 
@@ -167,9 +175,9 @@ mod tests {
         let board = Board::new();
         assert_eq!(board.state().missing(1).unwrap(), "0 of 1 interfaces are published");
         let one = wanted("net1", EngineKind::Vpp);
-        board.publish(std::slice::from_ref(&one), &[]);
+        board.publish(std::slice::from_ref(&one));
         assert!(board.state().missing(1).unwrap().contains("net1: not made yet"));
-        board.set(one.id(), Standing::Up("memif1/0".to_owned()));
+        board.set(&one, Standing::Up("memif1/0".to_owned()));
         assert_eq!(board.state().missing(1), None);
         assert_eq!(board.state().missing(2).unwrap(), "1 of 2 interfaces are published");
         board.trouble(0, Some("two containers".to_owned()));
@@ -180,16 +188,17 @@ mod tests {
     fn what_stays_is_still_known_and_what_goes_is_forgotten() {
         let board = Board::new();
         let (one, two) = (wanted("net1", EngineKind::Vpp), wanted("net2", EngineKind::Dpdk));
-        board.publish(std::slice::from_ref(&one), &[]);
-        board.set(one.id(), Standing::Up("memif1/0".to_owned()));
-        board.publish(&[one.clone(), two.clone()], std::slice::from_ref(&one));
+        board.publish(std::slice::from_ref(&one));
+        board.set(&one, Standing::Up("memif1/0".to_owned()));
+        board.publish(&[one.clone(), two.clone()]);
         let both = board.state().interfaces;
         assert_eq!((both[one.id()].word(), both[two.id()].word()), ("up", "published"));
         let changed = wanted("net1", EngineKind::Ovs);
-        board.publish(std::slice::from_ref(&changed), &[one.clone(), two]);
+        board.publish(std::slice::from_ref(&changed));
+        assert!(!board.set(&one, Standing::Kernel), "what an earlier picture asked for is no news");
         assert_eq!(board.state().interfaces[one.id()].word(), "pending");
-        board.publish(&[], &[changed]);
-        board.set(one.id(), Standing::Kernel);
+        board.publish(&[]);
+        board.set(&changed, Standing::Kernel);
         assert!(board.state().interfaces.is_empty());
     }
 }

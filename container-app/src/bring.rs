@@ -27,6 +27,8 @@ pub(crate) enum Was {
     Gone,
     /// There, but otherwise.
     Different(String),
+    /// There, but otherwise in what is set when it is made: it was made anew.
+    Remade(String),
 }
 
 /// The container's vswitch, what it said of itself, and how long a call may take.
@@ -35,6 +37,29 @@ pub(crate) struct At<'a> {
     pub(crate) engine: &'a dyn Engine,
     pub(crate) info: &'a EngineInfo,
     pub(crate) cx: Cx,
+}
+
+/// Why an interface is not as desired.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// This vswitch cannot make such: asking again brings nothing.
+    Refused(EngineError),
+    /// It may do next time.
+    Failed(EngineError),
+}
+
+impl Failure {
+    pub(crate) fn error(&self) -> &EngineError {
+        match self {
+            Self::Refused(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// What is seen of an interface.
@@ -48,10 +73,10 @@ impl At<'_> {
     /// Looks only: the interface's name when it is as desired.
     ///
     /// # Errors
-    /// What is wrong with it, as [`ErrorKind::Conflict`]; the engine's own.
-    pub(crate) async fn look(&self, owner: &Owner, desired: &Desired) -> Result<String, EngineError> {
+    /// What is wrong with it; the engine's own.
+    pub(crate) async fn look(&self, owner: &Owner, desired: &Desired) -> Result<String, Failure> {
         let desired = self.complete(desired)?;
-        let wrong = |what: String| Err(EngineError::new(ErrorKind::Conflict, what));
+        let wrong = |what: String| Err(EngineError::new(ErrorKind::Conflict, what).into());
         match self.see(owner, &desired).await? {
             Seen::Right(it) => Ok(name(it.as_ref())),
             Seen::Different(found) => wrong(told(&found)),
@@ -63,20 +88,26 @@ impl At<'_> {
     ///
     /// # Errors
     /// The engine's own.
-    pub(crate) async fn bring_first(&self, owner: &Owner, desired: &Desired) -> Result<Brought, EngineError> {
+    pub(crate) async fn bring_first(&self, owner: &Owner, desired: &Desired) -> Result<Brought, Failure> {
         let complete = self.complete(desired)?;
         // What is in the way is told by the other, if it is.
         match self.engine.preflight(self.cx, owner, &complete.spec, &complete.network).await {
             Ok(()) => Ok(Brought { name: self.make(owner, &complete).await?, was: Was::Gone }),
-            Err(_) => self.bring(owner, desired).await,
+            Err(_) => self.bring(owner, desired, true).await,
         }
     }
 
-    /// Brings it about. What stands is not touched; what is ours and otherwise is mended, or made anew where that does not do.
+    /// Brings it about. What stands is not touched; what is ours and otherwise is mended. What cannot be mended is made anew if it `may_go`:
+    /// once, or traffic would end again and again for a difference that nobody can remove.
     ///
     /// # Errors
     /// The engine's own.
-    pub(crate) async fn bring(&self, owner: &Owner, desired: &Desired) -> Result<Brought, EngineError> {
+    pub(crate) async fn bring(
+        &self,
+        owner: &Owner,
+        desired: &Desired,
+        may_go: bool,
+    ) -> Result<Brought, Failure> {
         let desired = self.complete(desired)?;
         let found = match self.see(owner, &desired).await? {
             Seen::Right(it) => return Ok(Brought { name: name(it.as_ref()), was: Was::Right }),
@@ -86,14 +117,19 @@ impl At<'_> {
             }
             Seen::Different(found) => found,
         };
-        let name = match self.mend(owner, &desired).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => {
-                self.remove(&owner.tag, Some(&desired.network)).await?;
-                self.make(owner, &desired).await?
+        if !self.mend(owner, &desired).await? {
+            if !may_go {
+                let doing = format!("mend an interface ({}, also when it was made anew)", told(&found));
+                return Err(EngineError::new(ErrorKind::Conflict, doing).into());
             }
-            mended => mended?,
-        };
-        Ok(Brought { name, was: Was::Different(told(&found)) })
+            self.remove(&owner.tag, Some(&desired.network)).await?;
+            self.make(owner, &desired).await?;
+            return Ok(Brought {
+                name: self.seen_right(owner, &desired).await?,
+                was: Was::Remade(told(&found)),
+            });
+        }
+        Ok(Brought { name: self.seen_right(owner, &desired).await?, was: Was::Different(told(&found)) })
     }
 
     /// Removes it, and a network that we made for it. Absence is success.
@@ -107,10 +143,33 @@ impl At<'_> {
         }
     }
 
-    fn complete(&self, desired: &Desired) -> Result<Desired, EngineError> {
+    /// The same steps for one that is there: whether what is made is as desired then. What it is given is another matter: an address that
+    /// VPP refuses is no better on an interface that was made anew.
+    async fn mend(&self, owner: &Owner, desired: &Desired) -> Result<bool, EngineError> {
+        let Desired { spec, network, given } = desired;
+        let it = match self.engine.ensure(self.cx, owner, spec, network).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
+            ensured => ensured?,
+        };
+        it.join(self.cx, network).await?;
+        it.assign(self.cx, &given.addresses, &given.routes).await?;
+        let state = State::desired(spec, network);
+        Ok(diff(&state, &it.observe(self.cx, spec, network).await?).is_empty())
+    }
+
+    async fn seen_right(&self, owner: &Owner, desired: &Desired) -> Result<String, EngineError> {
+        let what = match self.see(owner, desired).await? {
+            Seen::Right(it) => return Ok(name(it.as_ref())),
+            Seen::Gone => "it was gone at once".to_owned(),
+            Seen::Different(found) => format!("afterwards {}", told(&found)),
+        };
+        Err(EngineError::new(ErrorKind::Conflict, format!("mend an interface ({what})")))
+    }
+
+    fn complete(&self, desired: &Desired) -> Result<Desired, Failure> {
         let mut desired = desired.clone();
         self.engine.complete(self.info, &mut desired.spec);
-        self.engine.supports(self.info, &desired.spec, &desired.network)?;
+        self.engine.supports(self.info, &desired.spec, &desired.network).map_err(Failure::Refused)?;
         Ok(desired)
     }
 
@@ -129,21 +188,6 @@ impl At<'_> {
         it.join(self.cx, network).await?;
         it.assign(self.cx, &given.addresses, &given.routes).await?;
         Ok(name(it.as_ref()))
-    }
-
-    /// The same steps for one that is there, and whether they did it: what is set when an interface is made is not set by asking again.
-    async fn mend(&self, owner: &Owner, desired: &Desired) -> Result<String, EngineError> {
-        self.make(owner, desired).await?;
-        match self.see(owner, desired).await? {
-            Seen::Right(it) => Ok(name(it.as_ref())),
-            Seen::Gone => {
-                Err(EngineError::new(ErrorKind::Conflict, "mend an interface (it was gone at once)"))
-            }
-            Seen::Different(found) => {
-                let doing = format!("mend an interface (afterwards {})", told(&found));
-                Err(EngineError::new(ErrorKind::Conflict, doing))
-            }
-        }
     }
 }
 
@@ -187,12 +231,14 @@ mod tests {
         let info = engine.ready(cx).await.unwrap();
         let at = At { engine, info: &info, cx };
         let (owner, wanted) = desired(1500);
-        assert!(at.look(&owner, &wanted).await.unwrap_err().to_string().contains("not made"));
-        assert_eq!(at.bring(&owner, &wanted).await.unwrap().was, Was::Gone);
-        assert_eq!(at.bring(&owner, &wanted).await.unwrap().was, Was::Right);
+        assert!(at.look(&owner, &wanted).await.unwrap_err().error().to_string().contains("not made"));
+        assert_eq!(at.bring_first(&owner, &wanted).await.unwrap().was, Was::Gone);
+        assert_eq!(at.bring(&owner, &wanted, false).await.unwrap().was, Was::Right);
         let (_, other) = desired(9000);
         assert!(at.look(&owner, &other).await.is_err());
-        assert!(matches!(at.bring(&owner, &other).await.unwrap().was, Was::Different(_)));
+        assert!(at.bring(&owner, &other, false).await.is_err(), "it may not go");
+        assert!(at.look(&owner, &wanted).await.is_ok(), "and has not gone");
+        assert!(matches!(at.bring(&owner, &other, true).await.unwrap().was, Was::Remade(_)));
         assert!(at.look(&owner, &other).await.is_ok());
         at.remove(&owner.tag, Some(&other.network)).await.unwrap();
         at.remove(&owner.tag, Some(&other.network)).await.unwrap();

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use userspace_core::{engine::chain, spec::EngineKind};
+use userspace_core::{engine::chain, owner::OwnerTag};
 
 use crate::{
     cli::Command,
-    picture::{Rules, Wanted},
+    picture::{Picture, Rules},
     settings::Settings,
     sources::{Found, Sources},
 };
@@ -30,15 +30,21 @@ pub(crate) async fn run(command: Command, settings: Settings) -> ExitCode {
 }
 
 /// What each of the halves asks for.
-fn judge(found: &Found, settings: &Settings) -> Vec<Wanted> {
+fn judge(found: &Found, settings: &Settings) -> Picture {
     let rules = Rules { engine: settings.engine, instance: settings.instance };
-    found.halves.iter().map(|half| Wanted::of(half.clone(), &found.dir, rules)).collect()
+    let others = found.others.iter().map(|half| OwnerTag::new(&half.attachment, settings.instance));
+    Picture {
+        others: others.collect(),
+        is_whole: found.rejected.is_empty(),
+        ..Picture::of(&found.halves, &found.dir, rules)
+    }
 }
 
 /// What is there now, or why that cannot be told.
-async fn read(settings: &Settings) -> Result<Found, String> {
-    let found = Sources::of(settings).read().await.map_err(|error| chain(&error))?;
-    tell_rejected(&[], &found);
+async fn read(sources: &mut Sources, told: &mut Found) -> Result<Found, String> {
+    let found = sources.read().await.map_err(|error| chain(&error))?;
+    tell_rejected(&told.rejected, &found);
+    told.rejected.clone_from(&found.rejected);
     match &found.problem {
         Some(problem) => Err(problem.clone()),
         None => Ok(found),
@@ -56,9 +62,4 @@ fn tell_rejected(before: &[(std::path::PathBuf, String)], found: &Found) {
 fn fail(reason: &str) -> ExitCode {
     eprintln!("container-app: {reason}");
     ExitCode::FAILURE
-}
-
-/// Whether any of them is made by that vswitch.
-fn has_work(wanted: &[Wanted], kind: EngineKind) -> bool {
-    wanted.iter().any(|one| one.engine() == Some(kind))
 }

@@ -29,7 +29,8 @@ impl Address {
     /// What was typed. Other addresses than the loopback interface's are refused: nobody is asked for a name here.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
-            return Ok(Self::Unix(path.into()));
+            let path = std::path::absolute(path).map_err(|error| format!("--health {text:?}: {error}"))?;
+            return Ok(Self::Unix(path));
         }
         match text.parse::<SocketAddr>() {
             Ok(address) if address.ip().is_loopback() => Ok(Self::Loopback(address)),

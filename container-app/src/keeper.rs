@@ -11,21 +11,21 @@ use tokio::{sync::watch, time::sleep};
 use userspace_core::{
     cx::Cx,
     engine::{Engine, EngineError, EngineInfo, ErrorKind, Owned, chain},
-    id::AttachmentId,
+    half::Desired,
     owner::{InstanceId, OwnerTag},
     spec::{Bridge, EngineKind, Network, Vlan},
 };
 
 use crate::{
     board::{Board, Standing},
-    bring::{At, Brought, Was},
+    bring::{At, Brought, Failure, Was},
     metrics::Metrics,
-    picture::{Task, Wanted},
+    picture::{Picture, Task, Wanted},
     settings::Settings,
 };
 
 /// What the keepers follow. Nothing until the sources have been read once: what is not known is not withdrawn.
-pub(crate) type Picture = Option<Arc<Vec<Wanted>>>;
+pub(crate) type Drawn = Option<Arc<Picture>>;
 
 /// The pause between two attempts: doubled each time, from the first on.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -53,6 +53,10 @@ pub(crate) struct Keeper {
 struct Ours {
     name: String,
     network: Option<Network>,
+    /// Whether its half has been read in this run.
+    was_wanted: bool,
+    /// What it was made anew for, without a difference having gone: it is not again.
+    remade: Option<Desired>,
 }
 
 /// How a pass ended.
@@ -79,7 +83,7 @@ impl Keeper {
     }
 
     /// As long as there is somebody who draws pictures.
-    pub(crate) async fn run(mut self, mut pictures: watch::Receiver<Picture>) {
+    pub(crate) async fn run(mut self, mut pictures: watch::Receiver<Drawn>) {
         let mut pause = FIRST_PAUSE;
         loop {
             let picture = pictures.borrow_and_update().clone();
@@ -90,7 +94,7 @@ impl Keeper {
                 continue;
             };
             let pass = self.pass(&picture).await;
-            let has_work = picture.iter().any(|wanted| wanted.engine() == Some(self.kind));
+            let has_work = picture.has_work(self.kind);
             let wait = match pass {
                 Pass::Done => self.resync,
                 Pass::Away if has_work => pause.min(LAST_PAUSE_AWAY),
@@ -115,38 +119,51 @@ impl Keeper {
     }
 
     /// Brings the vswitch to what the picture says, as far as that can be done now.
-    pub(crate) async fn pass(&mut self, picture: &[Wanted]) -> Pass {
-        let wanted: Vec<_> = picture.iter().filter(|wanted| wanted.engine() == Some(self.kind)).collect();
+    pub(crate) async fn pass(&mut self, picture: &Picture) -> Pass {
+        let wanted: Vec<_> = picture.wanted.iter().filter(|one| one.engine() == Some(self.kind)).collect();
         let info = match self.meet().await {
             Ok(info) => info,
-            Err(error) => {
-                self.is_known = false;
-                self.board.engine(self.kind, false);
-                let reason = chain(&error);
-                for one in &wanted {
-                    self.tell(one.id(), Standing::Pending(reason.clone()));
-                }
-                return Pass::Away;
-            }
+            Err(error) => return self.away(&wanted, &error),
         };
         self.board.engine(self.kind, true);
         let mut pass = Pass::Done;
-        for tag in self.withdrawn(&wanted) {
-            pass = self.remove(&info, &tag).await.unwrap_or(pass);
+        for tag in self.withdrawn(picture, &wanted) {
+            match self.remove(&info, &tag).await {
+                Ok(()) => {}
+                Err(error) if is_away(&error) => return self.away(&wanted, &error),
+                Err(_) => pass = Pass::Failed,
+            }
         }
-        for one in wanted {
-            if let Task::Make(_, desired) = &one.task {
-                let at = self.at(&info);
-                let begin = Instant::now();
-                let made = if self.ours.contains_key(&one.owner.tag) {
-                    at.bring(&one.owner, desired).await
-                } else {
-                    at.bring_first(&one.owner, desired).await
-                };
-                pass = self.note(&info, one, &desired.network, made, begin.elapsed()).await.unwrap_or(pass);
+        for one in &wanted {
+            let Task::Make(_, desired) = &one.task else { continue };
+            let begin = Instant::now();
+            match self.bring(&info, one, desired).await {
+                Ok(brought) => self.note(&info, one, desired, brought, begin.elapsed()).await,
+                // Or each of the others would wait for its own deadline.
+                Err(Failure::Failed(error)) if is_away(&error) => return self.away(&wanted, &error),
+                Err(failure) => pass = self.note_failure(one, failure).unwrap_or(pass),
             }
         }
         pass
+    }
+
+    /// The vswitch does not answer, or no longer.
+    fn away(&mut self, wanted: &[&Wanted], error: &EngineError) -> Pass {
+        self.is_known = false;
+        self.board.engine(self.kind, false);
+        let reason = chain(error);
+        for one in wanted {
+            self.tell(one, Standing::Pending(reason.clone()));
+        }
+        Pass::Away
+    }
+
+    async fn bring(&self, info: &EngineInfo, one: &Wanted, desired: &Desired) -> Result<Brought, Failure> {
+        let at = self.at(info);
+        match self.ours.get(&one.owner.tag) {
+            None => at.bring_first(&one.owner, desired).await,
+            Some(ours) => at.bring(&one.owner, desired, ours.remade.as_ref() != Some(desired)).await,
+        }
     }
 
     /// Connects, and asks a vswitch that has come anew what is ours in it.
@@ -168,99 +185,119 @@ impl Keeper {
         At { engine: self.engine.as_ref(), info, cx: Cx::within(self.limit) }
     }
 
-    fn withdrawn(&self, wanted: &[&Wanted]) -> Vec<OwnerTag> {
+    /// What is ours and published no more. What an earlier run made goes only when every document could be read: one of those that could
+    /// not may be its.
+    fn withdrawn(&self, picture: &Picture, wanted: &[&Wanted]) -> Vec<OwnerTag> {
         let is_wanted = |tag: &OwnerTag| wanted.iter().any(|one| one.owner.tag.same_attachment(tag));
-        self.ours.keys().filter(|tag| !is_wanted(tag)).copied().collect()
+        // One of another engine now is wanted no more here; one that was not chosen is none of this run's business.
+        let elsewhere = |tag: &OwnerTag| picture.others.iter().any(|other| other.same_attachment(tag));
+        let is_sure = |ours: &Ours| ours.was_wanted || picture.is_whole;
+        let gone = self.ours.iter().filter(|(tag, ours)| !is_wanted(tag) && !elsewhere(tag) && is_sure(ours));
+        gone.map(|(tag, _)| *tag).collect()
     }
 
-    /// [`Pass::Failed`] when it could not be removed.
-    async fn remove(&mut self, info: &EngineInfo, tag: &OwnerTag) -> Option<Pass> {
-        let Ours { name, network } = self.ours.get(tag)?;
-        match self.at(info).remove(tag, network.as_ref()).await {
+    async fn remove(&mut self, info: &EngineInfo, tag: &OwnerTag) -> Result<(), EngineError> {
+        let Some(Ours { name, network, .. }) = self.ours.get(tag) else { return Ok(()) };
+        let removed = self.at(info).remove(tag, network.as_ref()).await;
+        match &removed {
             Ok(()) => {
                 tracing::info!(engine = %self.kind, interface = name, "removed, as it is withdrawn");
                 self.metrics.removed(self.kind);
                 self.ours.remove(tag);
-                None
             }
             Err(error) => {
-                tracing::warn!(interface = name, error = chain(&error), "remove what is withdrawn");
+                tracing::warn!(interface = name, error = chain(error), "remove what is withdrawn");
                 self.metrics.failed(self.kind);
-                Some(Pass::Failed)
             }
         }
+        removed
     }
 
-    /// [`Pass::Failed`] when it may do next time.
     async fn note(
         &mut self,
         info: &EngineInfo,
         one: &Wanted,
-        network: &Network,
-        made: Result<Brought, EngineError>,
+        desired: &Desired,
+        brought: Brought,
         took: Duration,
-    ) -> Option<Pass> {
-        let Brought { name, was } = match made {
-            Ok(brought) => brought,
-            Err(error) => return self.note_failure(one, &error),
-        };
+    ) {
+        let Brought { name, was } = brought;
         let id = one.id();
         let millis = format!("{:.1}", took.as_secs_f64() * 1e3);
         match &was {
             Was::Right => {}
             Was::Gone => tracing::info!(interface = %id, name, millis = %millis, "made"),
             Was::Different(what) => tracing::info!(interface = %id, name, millis = %millis, what, "mended"),
+            Was::Remade(what) => tracing::info!(interface = %id, name, millis = %millis, what, "made anew"),
         }
         if was != Was::Right {
             self.metrics.made(self.kind, took);
         }
-        let ours = Ours { name: id.interface.to_string(), network: Some(network.clone()) };
+        let network = &desired.network;
+        let remade = match was {
+            Was::Remade(_) => Some(desired.clone()),
+            Was::Right | Was::Gone => None,
+            Was::Different(_) => self.ours.get(&one.owner.tag).and_then(|ours| ours.remade.clone()),
+        };
+        let ours = Ours { was_wanted: true, remade, ..Ours::of(one, Some(network.clone())) };
         let before = self.ours.insert(one.owner.tag, ours).and_then(|before| before.network);
         if let Some(before) = before.filter(|before| before != network)
             && let Err(error) = self.engine.prune(self.at(info).cx, &one.owner.tag, &before).await
         {
             tracing::warn!(interface = %id, error = chain(&error), "remove the network that it was joined to");
         }
-        self.tell(id, Standing::Up(name));
-        None
+        self.tell(one, Standing::Up(name));
     }
 
-    fn note_failure(&mut self, one: &Wanted, error: &EngineError) -> Option<Pass> {
+    /// [`Pass::Failed`] when it may do next time.
+    fn note_failure(&mut self, one: &Wanted, failure: Failure) -> Option<Pass> {
         self.metrics.failed(self.kind);
-        // Half of it may be there, and is removed when it is withdrawn.
-        let stray = Ours { name: one.id().interface.to_string(), network: network_of(one) };
-        self.ours.entry(one.owner.tag).or_insert(stray);
-        let reason = chain(error);
-        if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Invalid) {
-            self.tell(one.id(), Standing::Refused(reason));
-            return None;
+        // Half of it may be there, and is removed when it is withdrawn; what may have been made anew in vain is not again.
+        let Task::Make(_, desired) = &one.task else { return None };
+        let ours = Ours::of(one, Some(desired.network.clone()));
+        let ours = self.ours.entry(one.owner.tag).or_insert(ours);
+        ours.was_wanted = true;
+        let reason = chain(failure.error());
+        match failure {
+            Failure::Refused(_) => {
+                self.tell(one, Standing::Refused(reason));
+                None
+            }
+            Failure::Failed(error) => {
+                if error.kind() == ErrorKind::Conflict {
+                    ours.remade = Some((**desired).clone());
+                }
+                self.tell(one, Standing::Pending(reason));
+                Some(Pass::Failed)
+            }
         }
-        self.tell(one.id(), Standing::Pending(reason));
-        Some(Pass::Failed)
     }
 
     /// Writes it on the board, and into the log when it is news.
-    fn tell(&self, id: &AttachmentId, standing: Standing) {
+    fn tell(&self, one: &Wanted, standing: Standing) {
         let reason = standing.reason().map(str::to_owned);
-        if let (true, Some(reason)) = (self.board.set(id, standing), reason) {
-            tracing::warn!(interface = %id, reason, "not up");
+        if let (true, Some(reason)) = (self.board.set(one, standing), reason) {
+            tracing::warn!(interface = %one.id(), reason, "not up");
         }
     }
 }
 
+/// Whether nothing more can be had of the vswitch now.
+fn is_away(error: &EngineError) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut)
+}
+
 impl Ours {
+    fn of(one: &Wanted, network: Option<Network>) -> Self {
+        Self { name: one.id().interface.to_string(), network, was_wanted: false, remade: None }
+    }
+
     /// What an earlier run of this program has left: where a bridge is called as its interface, that is known.
     fn stray(kind: EngineKind, owned: &Owned) -> Self {
         let name = owned.attachment.as_ref().map(|id| id.interface.to_string());
         let network = name.clone().filter(|_| kind == EngineKind::Ovs);
         let network = network.map(|name| Network::Bridge(Bridge { name, vlan: Vlan::default() }));
-        Self { name: name.unwrap_or_else(|| owned.tag.to_string()), network }
-    }
-}
-
-fn network_of(one: &Wanted) -> Option<Network> {
-    match &one.task {
-        Task::Make(_, desired) => Some(desired.network.clone()),
-        _ => None,
+        let name = name.unwrap_or_else(|| owned.tag.to_string());
+        Self { name, network, was_wanted: false, remade: None }
     }
 }

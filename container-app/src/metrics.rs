@@ -121,7 +121,8 @@ mod tests {
     fn the_text_has_the_counters_and_the_state() {
         let metrics = Metrics::new();
         metrics.made(EngineKind::Vpp, Duration::from_millis(3));
-        let mut state = State { rejected: 2, ..State::default() };
+        let mut state = State::default();
+        state.rejected = 2;
         state.engines.insert(EngineKind::Vpp, true);
         let text = metrics.text(&state);
         for line in [

@@ -1,13 +1,13 @@
 //! What each half asks of which engine, or why it asks nothing. Pure.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use userspace_core::{
     engine::chain,
     half::{ContainerHalf, Desired},
-    id::AttachmentId,
-    owner::{InstanceId, Owner},
-    spec::EngineKind,
+    id::{AttachmentId, InterfaceName},
+    owner::{InstanceId, Owner, OwnerTag},
+    spec::{EngineKind, Network},
 };
 
 use crate::engines::BUILT_IN;
@@ -18,6 +18,50 @@ pub(crate) struct Wanted {
     pub(crate) half: ContainerHalf,
     pub(crate) owner: Owner,
     pub(crate) task: Task,
+}
+
+/// All that is published at one time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Picture {
+    /// What is to be done.
+    pub(crate) wanted: Vec<Wanted>,
+    /// What is published beside it, and was not chosen.
+    pub(crate) others: Vec<OwnerTag>,
+    /// Whether every document could be read.
+    pub(crate) is_whole: bool,
+}
+
+impl Picture {
+    /// What the halves ask for, whose sockets are in `dir`.
+    pub(crate) fn of(halves: &[ContainerHalf], dir: &Path, rules: Rules) -> Self {
+        let mut wanted: Vec<Wanted> =
+            halves.iter().map(|half| Wanted::of(half.clone(), dir, rules)).collect();
+        refuse_shared_bridges(&mut wanted);
+        Self { wanted, others: Vec::new(), is_whole: true }
+    }
+
+    /// Whether any of it is made by that vswitch.
+    pub(crate) fn has_work(&self, kind: EngineKind) -> bool {
+        self.wanted.iter().any(|one| one.engine() == Some(kind))
+    }
+}
+
+/// On Open vSwitch the bridge has the addresses, and each half would take the other's away.
+fn refuse_shared_bridges(wanted: &mut [Wanted]) {
+    let mut taken: BTreeMap<String, InterfaceName> = BTreeMap::new();
+    for one in wanted {
+        let Task::Make(EngineKind::Ovs, desired) = &one.task else { continue };
+        let (Network::Bridge(bridge), false) = (&desired.network, desired.given.addresses.is_empty()) else {
+            continue;
+        };
+        let name = bridge.name.clone();
+        if let Some(first) = taken.get(&name) {
+            one.task =
+                Task::Refused(format!("its bridge {name:?} has the addresses of {first}; name another"));
+        } else {
+            taken.insert(name, one.half.attachment.interface.clone());
+        }
+    }
 }
 
 /// Who does what about a half.
@@ -90,6 +134,22 @@ mod tests {
         let text = format!(r#"{{"containerId":"c1","ifName":"net1","name":"net","config":{config}}}"#);
         let half = ContainerHalf::from_json(text.as_bytes()).unwrap();
         Wanted::of(half, Path::new("/shared"), Rules { engine, instance: InstanceId::new(1) }).task
+    }
+
+    #[test]
+    fn a_bridge_has_the_addresses_of_one_interface() {
+        let half = |name: &str| {
+            let text = format!(
+                r#"{{"containerId":"c1","ifName":"{name}","name":"net","config":{{"engine":"ovs-dpdk",{MEMIF},
+                "bridge":{{"bridgeName":"br1"}}}},"ipResult":{{"ips":[{{"address":"10.0.0.2/24"}}]}}}}"#
+            );
+            ContainerHalf::from_json(text.as_bytes()).unwrap()
+        };
+        let rules = Rules { engine: None, instance: InstanceId::new(1) };
+        let picture = Picture::of(&[half("net1"), half("net2")], Path::new("/shared"), rules);
+        assert!(matches!(picture.wanted[0].task, Task::Make(..)));
+        let Task::Refused(reason) = &picture.wanted[1].task else { panic!("refused") };
+        assert!(reason.contains("br1") && reason.contains("net1"), "{reason}");
     }
 
     const MEMIF: &str = r#""iftype":"memif","memif":{"socketfile":"a.sock"}"#;

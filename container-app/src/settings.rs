@@ -6,7 +6,10 @@ use serde::Deserialize;
 use tracing::Level;
 use userspace_core::{conf::EngineName, id::InterfaceName, owner::InstanceId, spec::EngineKind};
 
-use crate::cli::{Cli, Command, Options};
+use crate::{
+    cli::{Cli, Command, Options},
+    sources::USUAL_DIR,
+};
 
 /// Where the file is looked for when none is named.
 const FILE: &str = "/etc/userspace/container-app.json";
@@ -57,7 +60,11 @@ impl Settings {
     }
 
     fn checked(typed: Options, command: Option<&Command>) -> Result<Self, String> {
-        let names = typed.interfaces.unwrap_or_default();
+        let mut names = typed.interfaces.unwrap_or_default();
+        // An empty variable of the environment is none.
+        names.retain(|name| !name.is_empty());
+        names.sort_unstable();
+        names.dedup();
         let interfaces = names.iter().map(|name| {
             let parsed = name.parse::<InterfaceName>();
             parsed.map_err(|error| format!("--interface {name:?}: {error}"))
@@ -65,15 +72,12 @@ impl Settings {
         let interfaces = interfaces.collect::<Result<Vec<_>, _>>()?;
         let is_watching = matches!(command, None | Some(Command::Run(_)));
         let annotations = typed.annotations.unwrap_or_else(|| ANNOTATIONS.into());
-        let place = format!("{} {names:?}", typed.dir.as_ref().unwrap_or(&annotations).display());
+        let container_id = typed.container_id.filter(|id| !id.is_empty());
+        let pod_uid = typed.pod_uid.filter(|uid| !uid.is_empty());
         Ok(Self {
-            instance: InstanceId::of_place(&place),
+            instance: instance(typed.dir.as_deref(), container_id.as_deref().or(pod_uid.as_deref())),
             trusted: typed.trust_uids.unwrap_or_default(),
-            select: Select {
-                container: typed.container_id.filter(|id| !id.is_empty()),
-                pod_uid: typed.pod_uid.filter(|uid| !uid.is_empty()),
-                interfaces: interfaces.clone(),
-            },
+            select: Select { container: container_id, pod_uid, interfaces: interfaces.clone() },
             expect: typed.expect.unwrap_or(interfaces.len().max(1)),
             engine: typed.engine.as_deref().map(engine).transpose()?,
             vpp_socket: typed.vpp_socket,
@@ -85,6 +89,15 @@ impl Settings {
             annotations,
         })
     }
+}
+
+/// It follows from the directory and the container, however they are spelt, and not from which of its interfaces are chosen: what was made
+/// is known again.
+fn instance(dir: Option<&Path>, container: Option<&str>) -> InstanceId {
+    let dir = dir.unwrap_or(Path::new(USUAL_DIR));
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let dir: PathBuf = dir.components().collect();
+    InstanceId::of_place(&format!("{} {}", dir.display(), container.unwrap_or_default()))
 }
 
 fn read(path: &Path) -> io::Result<Options> {
@@ -160,5 +173,9 @@ mod tests {
         let instance = |line: &str| of(line).unwrap().instance;
         assert_eq!(instance("container-app --dir /a"), instance("container-app --dir /a once"));
         assert_ne!(instance("container-app --dir /a"), instance("container-app --dir /b"));
+        assert_eq!(instance("container-app --dir /a"), instance("container-app --dir /a/ --interface net1"));
+        assert_eq!(instance("container-app"), instance(&format!("container-app --dir {USUAL_DIR}/")));
+        let of = |id: &str| instance(&format!("container-app --dir /a --container-id {id}"));
+        assert_ne!(of("0123456789ab"), of("ba9876543210"));
     }
 }

@@ -2,14 +2,15 @@
 //! first: annotations may be late.
 
 use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     time::Duration,
 };
 
+use tokio::time::sleep;
 use userspace_core::{
     cx::Cx,
-    engine::EngineError,
+    engine::{EngineError, chain},
     half::ContainerHalf,
     id::AttachmentId,
     remote::{
@@ -22,7 +23,10 @@ use userspace_core::{
 use crate::settings::{Select, Settings};
 
 /// Where the Go plugins' pods have the shared directory.
-const USUAL_DIR: &str = "/var/lib/cni/usrspcni";
+pub(crate) const USUAL_DIR: &str = "/var/lib/cni/usrspcni";
+
+/// How long after a source that cannot be read it is read again.
+pub(crate) const BETWEEN_READS: Duration = Duration::from_secs(1);
 
 /// How long one wait is, before it is waited again.
 const ONE_WAIT: Duration = Duration::from_secs(3600);
@@ -32,13 +36,15 @@ const ONE_WAIT: Duration = Duration::from_secs(3600);
 pub(crate) struct Found {
     /// Where the halves' sockets are.
     pub(crate) dir: PathBuf,
-    /// This container's halves.
+    /// This container's halves that were chosen.
     pub(crate) halves: Vec<ContainerHalf>,
+    /// Its others.
+    pub(crate) others: Vec<ContainerHalf>,
     /// Where each document that is not one is, and why.
     pub(crate) rejected: Vec<(PathBuf, String)>,
     /// Why nobody can tell which halves are this container's.
     pub(crate) problem: Option<String>,
-    revision: Option<(Revision, Revision)>,
+    revision: Option<(Revision, Option<Revision>)>,
 }
 
 impl Found {
@@ -51,42 +57,48 @@ impl Found {
 /// The sources, and what they had when they were last read.
 pub(crate) struct Sources {
     typed_dir: Option<PathBuf>,
-    annotations: AnnotationsView,
     trusted: Vec<u32>,
     select: Select,
-    /// What a document that has become unreadable said before, by the place of the document.
+    view: Option<DirView>,
+    annotations: AnnotationsView,
+    /// What a document of the directory that has become unreadable said before, by its place.
     known: BTreeMap<PathBuf, ContainerHalf>,
+    /// What has been in the directory: an annotation says no more of it, as it may be of before its withdrawal.
+    overruled: BTreeSet<AttachmentId>,
 }
 
 impl Sources {
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
             typed_dir: settings.dir.clone(),
-            annotations: AnnotationsView::new(&settings.annotations),
             trusted: settings.trusted.clone(),
             select: settings.select.clone(),
+            view: None,
+            annotations: AnnotationsView::new(&settings.annotations),
             known: BTreeMap::new(),
+            overruled: BTreeSet::new(),
         }
     }
 
     /// What is there now.
     pub(crate) async fn read(&mut self) -> Result<Found, EngineError> {
-        let dir = self.dir()?;
         let cx = Cx::within(ONE_WAIT);
-        let in_dir = self.view(&dir).snapshot(cx, None).await?;
-        let in_annotations = self.annotations.snapshot(cx, None).await?;
-        Ok(self.merge(dir, in_dir, in_annotations))
+        let view = self.view();
+        let in_dir = view.snapshot(cx, None).await?;
+        // The annotations are the second source: that they cannot be read does not close the first.
+        let in_annotations = self.annotations.snapshot(cx, None).await;
+        Ok(self.merge(view.dir().to_owned(), in_dir, in_annotations))
     }
 
     /// What is there once it is another than `last`.
     pub(crate) async fn changed(&mut self, last: &Found) -> Result<Found, EngineError> {
         loop {
-            let (dir, cx) = (self.dir()?, Cx::within(ONE_WAIT));
-            if let Some((in_dir, in_annotations)) = last.revision.as_ref().filter(|_| dir == last.dir) {
-                let view = self.view(&dir);
+            let (view, cx) = (self.view(), Cx::within(ONE_WAIT));
+            if let Some((in_dir, in_annotations)) = last.revision.as_ref().filter(|_| view.dir() == last.dir)
+            {
                 tokio::select! {
                     _ = view.snapshot(cx, Some(in_dir)) => {}
-                    _ = self.annotations.snapshot(cx, Some(in_annotations)) => {}
+                    () = annotated(&self.annotations, cx, in_annotations.as_ref()) => {}
                 }
             }
             let found = self.read().await?;
@@ -96,41 +108,64 @@ impl Sources {
         }
     }
 
-    fn dir(&self) -> Result<PathBuf, EngineError> {
-        match &self.typed_dir {
-            Some(dir) => Ok(dir.clone()),
-            None => Ok(self.annotations.mapped_dir()?.unwrap_or_else(|| USUAL_DIR.into())),
-        }
+    /// The view of where the directory is now.
+    fn view(&mut self) -> DirView {
+        let mapped = || self.annotations.mapped_dir().ok().flatten();
+        let dir = self.typed_dir.clone().or_else(mapped).unwrap_or_else(|| USUAL_DIR.into());
+        let same = self.view.take().filter(|view| view.dir() == dir);
+        let new = || self.trusted.iter().fold(DirView::new(&dir), |view, uid| view.trusting(*uid));
+        let view = same.unwrap_or_else(new);
+        self.view = Some(view.clone());
+        view
     }
 
-    fn view(&self, dir: &Path) -> DirView {
-        self.trusted.iter().fold(DirView::new(dir), |view, uid| view.trusting(*uid))
-    }
-
-    fn merge(&mut self, dir: PathBuf, in_dir: Snapshot, in_annotations: Snapshot) -> Found {
+    fn merge(
+        &mut self,
+        dir: PathBuf,
+        in_dir: Snapshot,
+        in_annotations: Result<Snapshot, EngineError>,
+    ) -> Found {
         let place = |half: &ContainerHalf| dir.join(file_name(&half.attachment));
-        let mut all: BTreeMap<AttachmentId, ContainerHalf> = BTreeMap::new();
         // Half-written, or written over by somebody else: what it said last holds until it can be read again, or is gone.
-        let unreadable = in_dir.rejected.iter().filter_map(|(path, _)| self.known.get(path));
-        let of_annotations = in_annotations.halves.into_iter();
-        for half in of_annotations.chain(unreadable.cloned()).chain(in_dir.halves) {
-            all.insert(half.attachment.clone(), half);
-        }
-        self.known = all.values().map(|half| (place(half), half.clone())).collect();
-        let chosen = self.select.choose(all.into_values().collect());
-        let (halves, problem) = match chosen {
-            Ok(halves) => (halves, None),
-            Err(problem) => (Vec::new(), Some(problem)),
+        let unreadable = in_dir.rejected.iter().filter_map(|(path, _)| self.known.get(path).cloned());
+        let of_dir: Vec<ContainerHalf> = unreadable.chain(in_dir.halves).collect();
+        self.known = of_dir.iter().map(|half| (place(half), half.clone())).collect();
+        self.overruled.extend(of_dir.iter().map(|half| half.attachment.clone()));
+        let mut rejected = in_dir.rejected;
+        let annotated = in_annotations.map(|snapshot| {
+            rejected.extend(snapshot.rejected);
+            let told = snapshot.halves.into_iter().filter(|half| !self.overruled.contains(&half.attachment));
+            (told.collect::<Vec<_>>(), snapshot.revision)
+        });
+        let (of_annotations, revision) = match annotated {
+            Ok((halves, revision)) => (halves, Some(revision)),
+            Err(error) => {
+                rejected.push((PathBuf::from("annotations"), chain(&error)));
+                (Vec::new(), None)
+            }
         };
-        let rejected = in_dir.rejected.into_iter().chain(in_annotations.rejected).collect();
-        let revision = Some((in_dir.revision, in_annotations.revision));
-        Found { dir, halves, rejected, problem, revision }
+        let all = of_annotations.into_iter().chain(of_dir).map(|half| (half.attachment.clone(), half));
+        let all: BTreeMap<AttachmentId, ContainerHalf> = all.collect();
+        let revision = Some((in_dir.revision, revision));
+        let found = Found { dir, rejected, revision, ..Found::default() };
+        match self.select.choose(all.into_values().collect()) {
+            Ok((halves, others)) => Found { halves, others, ..found },
+            Err(problem) => Found { problem: Some(problem), ..found },
+        }
+    }
+}
+
+/// Comes when the annotations have changed; some time later when they could not be read.
+async fn annotated(view: &AnnotationsView, cx: Cx, known: Option<&Revision>) {
+    let is_read = known.is_some() && view.snapshot(cx, known).await.is_ok();
+    if !is_read {
+        sleep(BETWEEN_READS).await;
     }
 }
 
 impl Select {
-    /// This container's halves.
-    fn choose(&self, halves: Vec<ContainerHalf>) -> Result<Vec<ContainerHalf>, String> {
+    /// This container's halves: those that were chosen, and the others.
+    fn choose(&self, halves: Vec<ContainerHalf>) -> Result<(Vec<ContainerHalf>, Vec<ContainerHalf>), String> {
         let is_ours = |half: &ContainerHalf| {
             let id = half.attachment.container.as_str();
             let by_id = self.container.as_ref().is_none_or(|ours| is_id(ours, id));
@@ -154,10 +189,15 @@ impl Select {
         ours.sort_by_key(|half| {
             (half.attachment.interface.as_str().len(), half.attachment.interface.clone())
         });
-        if !self.interfaces.is_empty() {
-            ours.retain(|half| self.interfaces.contains(&half.attachment.interface));
+        let twice = ours.windows(2).find(|two| two[0].attachment.interface == two[1].attachment.interface);
+        if let Some([one, other]) = twice {
+            let [one, other] = [&one.attachment, &other.attachment];
+            return Err(format!("two halves have one interface name: {one}, and {other}"));
         }
-        Ok(ours)
+        let is_chosen = |half: &ContainerHalf| {
+            self.interfaces.is_empty() || self.interfaces.contains(&half.attachment.interface)
+        };
+        Ok(ours.into_iter().partition(is_chosen))
     }
 }
 
@@ -168,12 +208,14 @@ fn is_id(typed: &str, id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use userspace_core::testing::halves;
 
     use super::*;
 
     fn chosen(select: &Select, halves: &[ContainerHalf]) -> Result<Vec<String>, String> {
-        let chosen = select.choose(halves.to_vec())?;
+        let (chosen, _) = select.choose(halves.to_vec())?;
         Ok(chosen.iter().map(|half| half.attachment.to_string()).collect())
     }
 
@@ -204,6 +246,10 @@ mod tests {
         let select = Select { interfaces: vec!["net2".parse().unwrap()], ..Select::default() };
         let chosen = chosen(&select, &all).unwrap();
         assert!(chosen.len() == 1 && chosen[0].contains("net2"), "{chosen:?}");
+        let mut other = halves::memif("c", "net1");
+        other.attachment.network = "other".parse().unwrap();
+        let problem = Select::default().choose(vec![all[0].clone(), other]).unwrap_err();
+        assert!(problem.contains("one interface name"), "{problem}");
     }
 
     fn sources(dir: &Path, annotations: &Path) -> Sources {
@@ -212,7 +258,9 @@ mod tests {
             annotations: AnnotationsView::new(annotations),
             trusted: Vec::new(),
             select: Select::default(),
+            view: None,
             known: BTreeMap::new(),
+            overruled: BTreeSet::new(),
         }
     }
 
@@ -231,7 +279,21 @@ mod tests {
         std::fs::create_dir(&dir).unwrap();
         std::fs::write(dir.join(file_name(&half.attachment)), half.to_json()).unwrap();
         let found = sources.changed(&found).await.unwrap();
-        assert_eq!(found.halves, [half]);
+        assert_eq!(found.halves, [half.clone()]);
+        // The annotation is still there for a while: what it says is of before.
+        std::fs::remove_file(dir.join(file_name(&half.attachment))).unwrap();
+        let found = sources.changed(&found).await.unwrap();
+        assert_eq!(found.halves, []);
+    }
+
+    #[tokio::test]
+    async fn annotations_that_cannot_be_read_do_not_close_the_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let mut sources = sources(root.path(), root.path());
+        let half = halves::memif("c", "net1");
+        std::fs::write(root.path().join(file_name(&half.attachment)), half.to_json()).unwrap();
+        let found = sources.read().await.unwrap();
+        assert_eq!((found.halves.as_slice(), found.rejected.len()), ([half].as_slice(), 1));
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where Debian's, Red Hat's and most other packages have the database's socket.
-const DEFAULT: &str = "/var/run/openvswitch/db.sock";
+const DEFAULT: &str = "/run/openvswitch/db.sock";
 
 /// Which half of an attachment an Open vSwitch makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

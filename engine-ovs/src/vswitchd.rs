@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::{fs::MetadataExt, net::UnixStream},
+    os::unix::{fs::MetadataExt, net::UnixDatagram},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -23,12 +23,19 @@ pub(crate) fn is_alive(run_dir: &Path) -> Option<bool> {
         return locked;
     }
     let controls = files(run_dir, "ovs-vswitchd");
-    if controls.iter().any(|socket| UnixStream::connect(socket).is_ok()) {
+    if controls.iter().any(|socket| is_listened_at(socket)) {
         return Some(true);
     }
     // One that was stopped takes its files along. Where its sibling's are, its own would be.
     let is_usual = run_dir.join("ovsdb-server.pid").exists() || !files(run_dir, "ovsdb-server").is_empty();
     (locked.is_some() || !controls.is_empty() || is_usual).then_some(false)
+}
+
+/// A datagram socket cannot connect to one of a stream: who listens does not hear of it, and a daemon that hangs keeps nobody waiting, but
+/// the kernel tells whether there is one.
+fn is_listened_at(socket: &Path) -> bool {
+    let probe = UnixDatagram::unbound().and_then(|probe| probe.connect(socket));
+    probe.is_err_and(|error| error.raw_os_error() == Some(libc::EPROTOTYPE))
 }
 
 /// What tells one ovs-vswitchd from the next in the same directory: each makes a pid file and a control socket of its own.

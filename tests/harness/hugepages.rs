@@ -28,10 +28,16 @@ impl Hugepages {
         let pages = mib.div_ceil(2);
         let _locked = lock()?;
         let before = read()?;
-        write(before + pages)?;
-        // A kernel that has fewer gives those, without an error.
-        if read()? >= before + pages {
-            return Ok(Self { pages });
+        for free in [None, Some("compact_memory"), Some("drop_caches"), Some("compact_memory")] {
+            // Pages lie scattered after much has been built; the file cache goes only when that did not help.
+            if let Some(file) = free {
+                let _ = fs::write(format!("/proc/sys/vm/{file}"), "1");
+            }
+            write(before + pages)?;
+            // A kernel that has fewer gives those, without an error.
+            if read()? >= before + pages {
+                return Ok(Self { pages });
+            }
         }
         write(before)?;
         Err(io::Error::new(io::ErrorKind::OutOfMemory, "the kernel has too little unbroken memory"))

@@ -9,7 +9,7 @@ use std::{error::Error, time::Duration};
 
 use userspace_core::{
     cx::Cx,
-    engine::ErrorKind,
+    engine::{ErrorKind, chain},
     remote::{RemoteView, dir::DirView},
 };
 
@@ -29,7 +29,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             eprintln!("{}: {reason}", path.display());
         }
         for half in &snapshot.halves {
-            let spec = half.spec(view.dir())?;
+            let spec = match half.spec(view.dir()) {
+                Ok(spec) => spec,
+                Err(error) => {
+                    eprintln!("{}: {}", half.attachment, chain(&error));
+                    continue;
+                }
+            };
             let addresses: Vec<_> =
                 half.allocation.ips.iter().map(|address| address.ip.to_string()).collect();
             println!("{} with {}: {:?}", half.attachment, addresses.join(", "), spec.device);

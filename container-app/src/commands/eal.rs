@@ -10,10 +10,14 @@ use userspace_core::{
 };
 
 use super::{fail, read, show::say};
-use crate::{cli::Eal, settings::Settings};
+use crate::{
+    cli::Eal,
+    settings::Settings,
+    sources::{Found, Sources},
+};
 
 pub(super) async fn run(settings: Settings, typed: Eal) -> ExitCode {
-    let found = match read(&settings).await {
+    let found = match read(&mut Sources::of(&settings), &mut Found::default()).await {
         Ok(found) => found,
         Err(reason) => return fail(&reason),
     };

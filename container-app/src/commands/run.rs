@@ -1,6 +1,6 @@
 //! `container-app run`: follows what is published, for ever.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc};
 
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -15,15 +15,12 @@ use crate::{
     cli::Run,
     engines,
     health::{self, Address},
-    keeper::{Keeper, Picture},
+    keeper::{Drawn, Keeper},
     metrics::Metrics,
-    picture::{Task, Wanted},
+    picture::{Picture, Task, Wanted},
     settings::Settings,
-    sources::{Found, Sources},
+    sources::{BETWEEN_READS, Found, Sources},
 };
-
-/// How long after sources that cannot be read they are read again.
-const BETWEEN_READS: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(settings: Settings, typed: Run) -> ExitCode {
     let address = match typed.health.as_deref().map(Address::parse).transpose() {
@@ -82,7 +79,7 @@ async fn done(board: &Board, expect: usize, is_awaited: bool) {
 
 /// Draws a picture whenever the sources change, for the keepers of the vswitches.
 async fn follow(settings: &Settings, board: &Board, metrics: &Metrics) {
-    let pictures = watch::Sender::new(Picture::None);
+    let pictures = watch::Sender::new(Drawn::None);
     for kind in engines::BUILT_IN {
         if let Some(engine) = engines::open(*kind, settings) {
             let keeper = Keeper::new(*kind, engine, settings, board.clone(), metrics.clone());
@@ -110,12 +107,12 @@ async fn follow(settings: &Settings, board: &Board, metrics: &Metrics) {
 #[derive(Default)]
 struct Followed {
     found: Found,
-    wanted: Arc<Vec<Wanted>>,
+    picture: Arc<Picture>,
     failure: Option<String>,
 }
 
 impl Followed {
-    fn draw(&mut self, found: Found, settings: &Settings, board: &Board, pictures: &watch::Sender<Picture>) {
+    fn draw(&mut self, found: Found, settings: &Settings, board: &Board, pictures: &watch::Sender<Drawn>) {
         tell_rejected(&self.found.rejected, &found);
         self.failure = None;
         board.trouble(found.rejected.len(), found.problem.clone());
@@ -123,12 +120,12 @@ impl Followed {
             // Whose they are is not known: what is there stays.
             Some(problem) => tracing::error!(dir = ?found.dir, problem, "nothing is made"),
             None => {
-                let wanted = Arc::new(judge(&found, settings));
-                tracing::info!(dir = ?found.dir, interfaces = wanted.len(), "published");
-                tell_refused(&self.wanted, &wanted);
-                board.publish(&wanted, &self.wanted);
-                pictures.send_replace(Some(Arc::clone(&wanted)));
-                self.wanted = wanted;
+                let picture = Arc::new(judge(&found, settings));
+                tracing::info!(dir = ?found.dir, interfaces = picture.wanted.len(), "published");
+                tell_refused(&self.picture.wanted, &picture.wanted);
+                board.publish(&picture.wanted);
+                pictures.send_replace(Some(Arc::clone(&picture)));
+                self.picture = picture;
             }
         }
         self.found = found;
@@ -146,8 +143,8 @@ impl Followed {
 
     /// The host's kernel makes these, and tells nobody here.
     fn look_at_kernel(&self, board: &Board) {
-        for one in self.wanted.iter().filter(|one| one.task == Task::Kernel) {
-            board.set(one.id(), board::at_first(one));
+        for one in self.picture.wanted.iter().filter(|one| one.task == Task::Kernel) {
+            board.set(one, board::at_first(one));
         }
     }
 }

@@ -8,7 +8,7 @@ use userspace_core::{
     spec::{Device, InterfaceKind, Network},
 };
 
-use super::{fail, look::look};
+use super::{fail, look::Looker};
 use crate::{
     board::{Standing, State},
     cli::Show,
@@ -17,7 +17,8 @@ use crate::{
 };
 
 pub(super) async fn run(settings: Settings, typed: Show) -> ExitCode {
-    match look(&settings).await {
+    let limit = settings.limit;
+    match Looker::new(settings).look(limit).await {
         Ok((wanted, state)) => {
             if typed.json {
                 say(&document(&wanted, &state));

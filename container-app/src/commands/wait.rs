@@ -5,20 +5,28 @@ use std::{process::ExitCode, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{fail, look::look};
+use super::{fail, look::Looker};
 use crate::{cli::Wait, settings::Settings};
 
 /// How often it is looked.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
+/// A day.
+const LONGEST: u64 = 86_400;
+
 pub(super) async fn run(settings: Settings, typed: Wait) -> ExitCode {
+    if typed.timeout > LONGEST {
+        eprintln!("container-app: --timeout {}: is 0 to {LONGEST} seconds", typed.timeout);
+        return ExitCode::from(2);
+    }
     let deadline = Instant::now() + Duration::from_secs(typed.timeout);
+    let limit = settings.limit;
+    let mut looker = Looker::new(settings);
     loop {
         // A vswitch that hangs must not make it longer.
-        let limit = settings.limit.min(deadline.saturating_duration_since(Instant::now()).max(BETWEEN_LOOKS));
-        let missing = match missing(&Settings { limit, ..settings.clone() }).await {
-            None => return ExitCode::SUCCESS,
-            Some(missing) => missing,
+        let left = deadline.saturating_duration_since(Instant::now()).max(BETWEEN_LOOKS);
+        let Some(missing) = looker.missing(limit.min(left)).await else {
+            return ExitCode::SUCCESS;
         };
         if Instant::now() + BETWEEN_LOOKS > deadline {
             return fail(&format!("not up after {} s: {missing}", typed.timeout));
@@ -28,15 +36,9 @@ pub(super) async fn run(settings: Settings, typed: Wait) -> ExitCode {
 }
 
 pub(super) async fn now(settings: Settings) -> ExitCode {
-    match missing(&settings).await {
+    let limit = settings.limit;
+    match Looker::new(settings).missing(limit).await {
         None => ExitCode::SUCCESS,
         Some(missing) => fail(&missing),
-    }
-}
-
-async fn missing(settings: &Settings) -> Option<String> {
-    match look(settings).await {
-        Ok((_, state)) => state.missing(settings.expect),
-        Err(reason) => Some(reason),
     }
 }
