@@ -3,21 +3,28 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Asked when it is first needed, and once.
-TARGET = $(eval TARGET := $$(shell scripts/target))$(TARGET)
+# ARCH, amd64 or arm64, is the machine that is built for (default: this one). Asked when it is first needed, and once.
+TARGET = $(eval TARGET := $$(or $$(shell scripts/target $(ARCH)),$$(error there is nothing to build for)))$(TARGET)
 STATIC = target/$(TARGET)/release
+# For another machine Rust's own linker does: musl comes with Rust's standard library, and nothing here is C.
+CROSS = $(if $(filter $(shell uname -m)-%,$(TARGET)),, -C linker=rust-lld)
 # Linked whole, so that it starts on any host and in an empty image.
-BUILD = RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target $(TARGET)
+BUILD = RUSTFLAGS="-C target-feature=+crt-static$(CROSS)" cargo build --locked --release --target $(TARGET)
 
 .PHONY: help
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: build
-build: ## The binaries as they are shipped: target/<target>/release/userspace and container-app, static
+build: ## The binaries as they are shipped: target/<target>/release/userspace and container-app, static; ARCH=arm64: for that machine
 	# Each by itself: a build of both would give each the features of the other's dependencies.
 	$(BUILD) -p cni-userspace
 	$(BUILD) -p container-app
+
+.PHONY: images
+images: build ## An image of each for podman, docker and containerd: target/images/<name>-<arch>.tar; ARCH=arm64: the same
+	@scripts/packages images
+	@ARCH=$(ARCH) scripts/images $(STATIC) target/images
 
 .PHONY: slim
 slim: ## The same with one engine each: target/slim/<engine>/userspace

@@ -6,6 +6,13 @@ use crate::{Answer, commands, engines, version};
 
 const ABOUT: &str = concat!("userspace ", env!("CARGO_PKG_VERSION"), ", a CNI plugin");
 
+#[cfg(not(feature = "install"))]
+const INSTALL: &str = "";
+#[cfg(feature = "install")]
+const INSTALL: &str = "       userspace install [--stay | --uninstall] [options]
+                         bring this program, and a configuration with it, to where a container runtime looks
+";
+
 pub(crate) fn run(args: &[OsString], env: &BTreeMap<String, String>) -> Answer {
     let first = args.first().map(|arg| arg.to_string_lossy());
     match first.as_deref() {
@@ -20,6 +27,8 @@ pub(crate) fn run(args: &[OsString], env: &BTreeMap<String, String>) -> Answer {
         Some("--help" | "-h" | "help") => Answer::ok(help().into_bytes()),
         Some("repair") => commands::repair::run(&args[1..]),
         Some("gc") => commands::gc::run(&args[1..], env),
+        #[cfg(feature = "install")]
+        Some("install") => commands::install::run(&args[1..]),
         Some(other) => unknown(other),
     }
 }
@@ -30,6 +39,8 @@ fn help_for(args: &[OsString], env: &BTreeMap<String, String>) -> Answer {
     match args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().as_slice() {
         [command] if command == "repair" => commands::repair::run(&help),
         [command] if command == "gc" => commands::gc::run(&help, env),
+        #[cfg(feature = "install")]
+        [command] if command == "install" => commands::install::run(&help),
         words => unknown(&format!("help {}", words.join(" "))),
     }
 }
@@ -51,7 +62,7 @@ Usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION userspace < network.conf
                          make again what a vswitch has lost of the attachments that are recorded here
        userspace gc [--dry-run] [--json] [options]
                          detach the recorded attachments whose container is gone
-       userspace help [repair | gc] | --help | --version
+{INSTALL}       userspace help [COMMAND] | --help | --version
 
 Engines in this build: {}
 CNI versions: {}

@@ -1,5 +1,5 @@
-//! What a person or a service manager runs: `userspace repair` and `userspace gc`. They act upon the records of one state directory, and
-//! know no word of the CNI protocol but where IPAM plugins are.
+//! What a person or a service manager runs. `userspace repair` and `userspace gc` act upon the records of one state directory, and know no
+//! word of the CNI protocol but where IPAM plugins are; `userspace install` brings the plugin to a host.
 
 use std::{
     ffi::OsString,
@@ -20,7 +20,10 @@ use crate::{
 };
 
 mod arguments;
+mod ending;
 pub(crate) mod gc;
+#[cfg(feature = "install")]
+pub(crate) mod install;
 pub(crate) mod repair;
 mod watch;
 
@@ -42,7 +45,7 @@ const JSON: Flag = Flag {
     help: "print one JSON document when all is done, and no lines for a person",
 };
 
-/// What all commands stand on.
+/// What the commands about records stand on.
 struct Setup {
     records: RecordDir,
     engines: BuiltIn,
@@ -55,7 +58,7 @@ impl Setup {
         let state_dir = given.value(&STATE_DIR).map_or_else(|| usual.state_dir(), PathBuf::from);
         let limit = match given.value(&TIMEOUT) {
             None => usual.timeout(),
-            Some(text) => seconds(text)?,
+            Some(text) => seconds(&TIMEOUT, text)?,
         };
         log::init(&usual);
         Ok(Self { records: RecordDir::new(state_dir), engines: BuiltIn::default(), limit })
@@ -73,11 +76,11 @@ impl Setup {
     }
 }
 
-fn seconds(text: &std::ffi::OsStr) -> Result<Duration, String> {
+fn seconds(flag: &Flag, text: &std::ffi::OsStr) -> Result<Duration, String> {
     let number = text.to_str().and_then(|text| text.parse::<u16>().ok());
     match number.filter(|number| (1..=3600).contains(number)) {
         Some(number) => Ok(Duration::from_secs(number.into())),
-        None => Err(format!("{} {text:?}: is 1 to 3600 seconds", TIMEOUT.name)),
+        None => Err(format!("{} {text:?}: is 1 to 3600 seconds", flag.name)),
     }
 }
 

@@ -65,6 +65,7 @@ pub fn run(mut io: Io) -> Answer {
         Ok(Some(command)) => command,
         Ok(None) => {
             share_what_is_made();
+            arm_failpoints(&io.env);
             return cli::run(&io.args, &io.env);
         }
         Err(error) => return error.answer(version::LATEST),

@@ -39,6 +39,21 @@ pub fn container_app() -> &'static Path {
     built(BUILT.get_or_init(|| build(&target(), "container-app", &[])))
 }
 
+/// A directory with both, static as they are shipped but not optimised.
+pub fn static_binaries() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let shipped = shipped_for();
+        let [_, binary] = ["cni-userspace", "container-app"].map(|package| {
+            let mut command = cargo_build(&target(), package, &["--target", &shipped]);
+            command.env("RUSTFLAGS", "-C target-feature=+crt-static -C debuginfo=0 -C strip=symbols");
+            finish(command)
+        });
+        binary.and_then(|path| path.parent().map(Path::to_owned))
+    });
+    self::built(built)
+}
+
 /// The fake VPP.
 pub(crate) fn fake_vpp() -> &'static Path {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -66,17 +81,25 @@ fn target() -> PathBuf {
 
 /// The binary, or none when it does not compile: cargo has then told why, once.
 fn build(target: &Path, package: &str, arguments: &[&str]) -> Option<PathBuf> {
+    finish(cargo_build(target, package, arguments))
+}
+
+fn cargo_build(target: &Path, package: &str, arguments: &[&str]) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    command
         .current_dir(root())
         .args(["build", "--quiet", "--package", package])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target)
         .args(arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("run cargo");
+        .stderr(Stdio::inherit());
+    command
+}
+
+fn finish(mut command: Command) -> Option<PathBuf> {
+    let output = command.output().expect("run cargo");
     if !output.status.success() {
         return None;
     }
@@ -86,4 +109,10 @@ fn build(target: &Path, package: &str, arguments: &[&str]) -> Option<PathBuf> {
         message["executable"].as_str().map(PathBuf::from)
     });
     Some(executable.expect("cargo names the binary that it built"))
+}
+
+/// What the shipped binaries are built for, in Rust's words. That a target is named keeps the flags from what runs while it is compiled.
+fn shipped_for() -> String {
+    let output = Command::new(root().join("scripts/target")).stderr(Stdio::inherit()).output();
+    String::from_utf8(output.expect("run scripts/target").stdout).expect("UTF-8").trim().to_owned()
 }

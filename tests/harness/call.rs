@@ -166,6 +166,14 @@ impl Call<'_> {
 pub struct Service(pub(crate) Child);
 
 impl Service {
+    /// Starts it, with nothing on its standard input; its output goes to `log`.
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let log = File::create(log).expect("make a log");
+        let errors = log.try_clone().expect("share a file");
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        Self(child.expect("start the service"))
+    }
+
     /// Sends it SIGTERM, and waits: its exit status, none when the signal killed it.
     pub fn terminate(&mut self) -> Option<i32> {
         let pid = i32::try_from(self.0.id()).expect("a process id");

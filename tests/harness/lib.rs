@@ -24,7 +24,7 @@ mod world;
 
 pub use self::{
     app::App,
-    binary::{container_app, plugin, plugin_with_failpoints, plugin_with_linux_alone, root},
+    binary::{container_app, plugin, plugin_with_failpoints, plugin_with_linux_alone, root, static_binaries},
     call::{Call, Output, Service},
     config::{merged, with},
     host::{Container, Host},

@@ -19,8 +19,9 @@
 //! | 61, 63 | concurrency | `parallel` |
 //!
 //! Beside the points: packets (`bridged`, `routed`, `macvlan`, `tap`, `announce`), what an interface has (`link`, `routes`, `several`),
-//! the program in the container (`container_app`), IPAM plugins that hang (`deadline`), the commands beside the protocol (`repair`, `sweep`), real runtimes (`runtimes`), the Go
-//! plugins' samples (`samples`), device information (`device_info`), the schema (`schema`), and the rules of how this project is built (`rules`).
+//! the program in the container (`container_app`), IPAM plugins that hang (`deadline`), the commands beside the protocol (`repair`, `sweep`),
+//! real runtimes (`runtimes`), how the programs come to a host (`install`, `images`), the Go plugins' samples (`samples`), device
+//! information (`device_info`), the schema (`schema`), and the rules of how this project is built (`rules`).
 //!
 //! Not shown here, since the kernel's engine cannot: 28's `socketPath` (no interface of the kernel has one), 39 and codes 50 and 51 of
 //! the engine's own in 59 (a kernel is never down; an IPAM's are shown), 47 (Kubernetes).
@@ -50,7 +51,9 @@ mod environment;
 mod faults;
 mod foreign;
 mod gc;
+mod images;
 mod input;
+mod install;
 mod ipam;
 mod link;
 mod lost;

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use serde_json::{Value, json};
 use userspace_tests::{Host, assert_same, until};
 
-mod sandbox;
+pub(crate) mod sandbox;
 
 use sandbox::Sandbox;
 

@@ -3,14 +3,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::poll_fn,
     sync::Arc,
-    task::Poll,
     time::{Duration, Instant},
 };
 
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -22,7 +19,9 @@ use userspace_core::{
 };
 
 use super::{
-    Setup, place,
+    Setup,
+    ending::Ending,
+    place,
     repair::{Count, line, once},
     say,
 };
@@ -40,12 +39,7 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// Until SIGTERM or SIGINT.
 pub(super) async fn run(setup: Arc<Setup>) -> u8 {
-    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-    let [Ok(terminate), Ok(interrupt)] = signals else {
-        eprintln!("userspace repair: wait for SIGTERM: the runtime cannot");
-        return 1;
-    };
-    let mut signals = [terminate, interrupt];
+    let Some(mut ending) = Ending::of("repair") else { return 1 };
     let mut tasks: BTreeMap<EngineAt, JoinHandle<()>> = BTreeMap::new();
     say(&format!("watching the records in {:?}", setup.records.state_dir()));
     loop {
@@ -53,20 +47,12 @@ pub(super) async fn run(setup: Arc<Setup>) -> u8 {
         for at in named(&setup) {
             tasks.entry(at.clone()).or_insert_with(|| tokio::spawn(tend(Arc::clone(&setup), at)));
         }
-        if timeout(BETWEEN_READS, any(&mut signals)).await.is_ok() {
+        if ending.comes_within(BETWEEN_READS).await {
             // What a task was in the middle of is as after a kill: the next repair goes on from there.
             say("ending");
             return 0;
         }
     }
-}
-
-async fn any(signals: &mut [Signal]) {
-    poll_fn(|cx| {
-        let came = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
-        if came { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// The vswitches that the records name.

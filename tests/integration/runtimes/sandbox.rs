@@ -46,7 +46,7 @@ address = "/run/containerd.sock"
 "#;
 
 /// See the module. The network is the host's.
-pub(super) struct Sandbox<'h> {
+pub(crate) struct Sandbox<'h> {
     host: &'h Host,
     /// Its death ends every process in the sandbox.
     init: Child,
@@ -57,7 +57,7 @@ pub(super) struct Sandbox<'h> {
 
 impl<'h> Sandbox<'h> {
     /// A sandbox whose runtimes find `conflist` and the plugins.
-    pub(super) fn new(host: &'h Host, conflist: &Value) -> Self {
+    pub(crate) fn new(host: &'h Host, conflist: &Value) -> Self {
         let dir = host.path("sandbox");
         for inner in ["bin", "etc/net.d"] {
             fs::create_dir_all(dir.join(inner)).expect("make a directory");
@@ -99,12 +99,12 @@ impl<'h> Sandbox<'h> {
     }
 
     /// A name for cgroups, unique on this machine.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
     /// Makes an image of busybox and nothing else.
-    pub(super) fn import(&self, image: &str) {
+    pub(crate) fn import(&self, image: &str) {
         let bin = self.dir.join("image/bin");
         fs::create_dir_all(&bin).expect("make a directory");
         let busybox = Path::new("/bin/busybox").canonicalize().expect("busybox");
@@ -119,18 +119,18 @@ impl<'h> Sandbox<'h> {
     }
 
     /// Runs a program, which must succeed; its output.
-    pub(super) fn exec(&self, words: &str) -> String {
+    pub(crate) fn exec(&self, words: &str) -> String {
         self.try_exec(words).success(words)
     }
 
     /// Runs a program.
-    pub(super) fn try_exec(&self, words: &str) -> Finished {
+    pub(crate) fn try_exec(&self, words: &str) -> Finished {
         let mut command = self.command(words);
         self.host.netns().inside(|| run(&mut command, b"", LIMIT))
     }
 
     /// Starts a program that goes on; it ends with the sandbox.
-    pub(super) fn start(&mut self, words: &str) {
+    pub(crate) fn start(&mut self, words: &str) {
         let mut log = fs::OpenOptions::new();
         let log = log.append(true).create(true).open(self.dir.join("log")).expect("make a file");
         let mut command = self.command(words);
