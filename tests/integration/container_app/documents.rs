@@ -146,3 +146,40 @@ fn a_kernel_interface_is_shown_where_it_is() {
     it.red.netns.ip(&format!("link add net1 type veth peer name net2 netns {}", other.path().display()));
     assert_eq!(state(), "kernel");
 }
+
+#[test]
+fn a_half_that_cannot_be_read_at_the_start_is_not_withdrawn() {
+    let Some(mut it) = Pair::new(Flavour::Fake) else { return };
+    it.add("eth0");
+    it.inner.app.once();
+    let had = it.interfaces();
+    let file = it.it.half(&it.red, "eth0");
+    let text = fs::read_to_string(&file).expect("the half");
+    fs::write(&file, "{").expect("write garbage");
+    let told = it.inner.app.command("once");
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.stderr.contains("configData-red-eth0.json"), "{told:?}");
+    assert_eq!(it.interfaces(), had);
+    it.inner.app.start();
+    until("the app has looked", SOON, || it.inner.app.log().contains("ours=1"));
+    assert_eq!(it.interfaces(), had);
+    fs::write(&file, text).expect("write the half");
+    it.inner.app.wait_up(1);
+    it.del("eth0");
+    until("it is withdrawn", SOON, || it.interfaces().is_empty());
+}
+
+#[test]
+fn what_was_not_chosen_is_not_withdrawn() {
+    let Some(it) = Pair::new(Flavour::Fake) else { return };
+    it.add("eth0");
+    it.add("eth1");
+    it.inner.app.once();
+    let had = it.interfaces();
+    it.inner.app.command("once --interface eth0").success("once");
+    assert_eq!(it.interfaces(), had);
+    it.del("eth1");
+    it.inner.app.command("once --interface eth0").success("once");
+    assert_eq!(it.interfaces().len(), 1, "what is published no more goes, whoever made it");
+    it.del("eth0");
+}

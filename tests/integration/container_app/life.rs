@@ -1,10 +1,11 @@
 //! What is published is there, as long as it is published, whoever dies in between.
 
 use std::{
-    fs,
+    fs, thread,
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use userspace_tests::{Flavour, until};
 use vpp_api_client::messages::memif::MemifDelete;
 
@@ -15,6 +16,7 @@ on_both!(
     a_vpp_that_comes_back_has_its_interfaces_again,
     an_app_that_comes_back_knows_its_own,
     what_somebody_else_removed_comes_back,
+    what_cannot_be_mended_is_not_torn_down_for_it,
 );
 
 fn what_is_published_is_made_and_what_is_withdrawn_goes(flavour: Flavour) {
@@ -99,5 +101,31 @@ fn what_somebody_else_removed_comes_back(flavour: Flavour) {
     let deleted = it.inner.vpp.with_client(async |client| client.request(&MemifDelete { sw_if_index }).await);
     deleted.expect("delete the memif");
     until("it is back", SOON, || it.inner.vpp.dump() == had);
+    it.del("eth0");
+}
+
+/// Two interfaces of one subnet: VPP refuses the second one's address. Both stay as they are, and it is told.
+fn what_cannot_be_mended_is_not_torn_down_for_it(flavour: Flavour) {
+    let Some(mut it) = Pair::new(flavour) else { return };
+    it.inner.app = it.inner.app.with("--resync", "1");
+    it.add("eth0");
+    it.add("eth1");
+    let (first, second) = (it.it.half(&it.red, "eth0"), it.it.half(&it.red, "eth1"));
+    let text = fs::read_to_string(&second).expect("a half");
+    let mut half: Value = serde_json::from_str(&text).expect("JSON");
+    let taken: Value = serde_json::from_slice(&fs::read(&first).expect("a half")).expect("JSON");
+    half["ipResult"] = taken["ipResult"].clone();
+    half["ipResult"]["ips"][0]["address"] = "10.20.0.77/24".into();
+    fs::write(&second, half.to_string()).expect("write a half");
+    it.inner.app.start();
+    until("the second is told", SOON, || it.inner.app.log().contains("10.20.0.77"));
+    let had = it.interfaces();
+    assert_eq!(had.len(), 2, "{}", it.inner.app.log());
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(it.interfaces(), had, "{}", it.inner.app.log());
+    let states: Vec<_> = it.inner.app.show().iter().map(|one| one["state"].clone()).collect();
+    assert_eq!(states, ["up", "pending"]);
+    it.del("eth1");
+    it.inner.app.wait_up(1);
     it.del("eth0");
 }
