@@ -130,6 +130,7 @@ impl Plugin {
             overrides: Overrides::default(),
             shared_dir: conf.shared_dir.clone(),
             sockets: conf.sockets(),
+            pod: None,
         };
         Plan::new(&request).expect("a plan")
     }

@@ -115,6 +115,7 @@ fn plan(config: &Value) -> Plan {
         },
         shared_dir: conf.shared_dir.clone(),
         sockets: conf.sockets(),
+        pod: None,
     };
     Plan::new(&request).unwrap_or_else(|refusal| panic!("{refusal}: {config:#}"))
 }

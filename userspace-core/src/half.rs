@@ -95,6 +95,15 @@ impl ContainerHalf {
         memif.or_else(|| self.config.vhost.as_ref()?.socketfile.as_deref())
     }
 
+    /// The same without what only root may read, for a place that others read too.
+    pub fn without_secret(&self) -> Self {
+        let mut half = self.clone();
+        if let Some(memif) = &mut half.config.memif {
+            memif.secret = None;
+        }
+        half
+    }
+
     /// Whether it holds a secret, and so must be readable to root alone.
     pub fn is_secret(&self) -> bool {
         let memif = self.config.memif.as_ref();

@@ -1,8 +1,9 @@
 //! The order of steps, for every engine the same.
 //!
 //! ```text
-//! add     lock, refuse | record, share, ensure, join, IPAM, record, assign, publish    a failure behind the bar is undone
-//! detach  lock | withdraw, remove, unshare, prune the network, IPAM release, forget   every step runs, whatever failed before
+//! add     lock, refuse | record, share, ensure, join, IPAM, record, assign, publish, copy     a failure behind the bar is undone
+//! detach  lock | withdraw, remove, unshare, prune the network, IPAM release, take back the copy, forget       every step runs,
+//!                                                                                                whatever failed before
 //! check   observe the halves, compare with the record; IPAM check
 //! gc      detach what is recorded or marked, of this network and instance, and not listed as valid
 //! repair  for each record: observe the host's half; where that does not stand: share, ensure, join, assign again, observe again
@@ -28,7 +29,7 @@ use crate::{
     id::{AttachmentId, InterfaceName},
     ipam::Allocation,
     lock::{Lock, LockName},
-    plan::{Container, Part, Plan, SharedDir},
+    plan::{Container, Part, Plan, PodRef, SharedDir},
     record::{Record, RecordDir},
     remote::{RemoteStore, dir::refuse_used},
     shared::{self, Sockets},
@@ -37,6 +38,7 @@ use crate::{
 
 mod add;
 mod check;
+mod copy;
 mod detach;
 mod gc;
 mod repair;
@@ -74,8 +76,15 @@ pub trait Engines: Send + Sync {
 
 /// Opens the remote store that a plan publishes to, and keeps the directories that containers share with the host.
 pub trait Stores: Send + Sync {
-    /// The store for a half that is to be found in `shared_dir`.
-    fn open(&self, shared_dir: &std::path::Path) -> Arc<dyn RemoteStore>;
+    /// The store in a container's directory: on this host, and the first source for the container.
+    fn open(&self, dir: &SharedDir) -> Arc<dyn RemoteStore>;
+
+    /// The store in a pod's annotations, which has copies: somewhere else, slow at times, or out of reach. So it is asked when no lock but
+    /// the pod's is held, ADD alone insists on it, and nothing that is made again from the records waits for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when this build has none.
+    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError>;
 
     /// Refuses a socket that another attachment of the container has.
     ///

@@ -1,4 +1,4 @@
-//! Locks between processes: one for each attachment, one for each network of a vswitch, one for each container's directory.
+//! Locks between processes: one for each attachment, for each network of a vswitch, each container's directory and each pod.
 //!
 //! All of them are ranges of one byte of one file (`lock` in the state directory), at an offset that the name hashes to. So
 //! nothing is made or left for a name, and the kernel lets go when a process dies (open file description locks, fcntl(2)).
@@ -23,7 +23,7 @@ use crate::{
     cx::Cx,
     engine::{EngineError, ErrorKind},
     owner::OwnerTag,
-    plan::SharedDir,
+    plan::{PodRef, SharedDir},
     spec::{EngineAt, EngineKind, Network},
 };
 
@@ -52,6 +52,11 @@ impl LockName {
     /// Making and removing a container's directory.
     pub fn directory(dir: &SharedDir) -> Self {
         Self(format!("directory {}", dir.dir.display()))
+    }
+
+    /// Changing a pod's annotations. The API takes one change at a time, and refuses the others.
+    pub fn pod(pod: &PodRef) -> Self {
+        Self(format!("pod {}/{}", pod.namespace, pod.name))
     }
 
     fn offset(&self) -> i64 {

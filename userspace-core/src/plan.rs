@@ -20,13 +20,15 @@ use crate::{
 
 mod able;
 pub(crate) mod bridge;
+mod pod;
 mod refusal;
 mod shared;
 pub(crate) mod userspace;
 
-pub(crate) use self::shared::{default_shared_dir, short};
+pub(crate) use self::shared::{Parent, default_shared_dir, short};
 pub use self::{
     bridge::OVS_BRIDGE,
+    pod::{InPod, PodRef},
     refusal::Refusal,
     shared::{Access, SharedDir},
 };
@@ -50,6 +52,8 @@ pub struct Request {
     pub shared_dir: Option<PathBuf>,
     /// Where the vswitch finds the sockets there, and who may use them.
     pub sockets: SocketsConf,
+    /// The Kubernetes pod, when its annotations are to have a copy of the container's half.
+    pub pod: Option<InPod>,
 }
 
 /// What can be asked for one container.
@@ -119,6 +123,9 @@ pub struct Published {
     /// The UID of the Kubernetes pod: several pods can share a directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<String>,
+    /// The pod whose annotations have a copy of the half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<PodRef>,
 }
 
 impl Plan {

@@ -44,11 +44,13 @@ pub fn prepare(shared: &SharedDir) -> Result<(), EngineError> {
     let failed = failed("make the container's directory", &shared.dir);
     let dir = make_dir(&shared.dir).map_err(failed)?;
     if let Some(parent) = shared.dir.parent() {
-        refuse_writable(parent, 0o002, "sharedDir")?;
+        let key = if shared.is_volume { "the volume shared-dir" } else { "sharedDir" };
+        refuse_writable(parent, 0o002, key)?;
     }
     let group = group(&shared.access)?;
-    let mode = shared.access.mode;
-    set_access(&dir, &shared.access, group, mode).map_err(failed)?;
+    if !shared.is_volume {
+        set_access(&dir, &shared.access, group, shared.access.mode).map_err(failed)?;
+    }
     link(shared)?;
     for name in &shared.sockets {
         remove_dead(&dir, name).map_err(failed)?;
@@ -123,7 +125,9 @@ pub fn remove(shared: &SharedDir, which: Sockets) -> Result<(), EngineError> {
             all = all.and(gone);
         }
         drop(dir);
-        remove_dir(&shared.dir);
+        if !shared.is_volume {
+            remove_dir(&shared.dir);
+        }
     }
     all.map_err(failed)
 }
@@ -246,6 +250,7 @@ mod tests {
             link: root.path().join("links/0123"),
             sockets: vec!["s".to_owned()],
             access: Access::default(),
+            is_volume: false,
         };
         Place { shared, _root: root }
     }

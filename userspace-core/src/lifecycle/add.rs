@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use futures_util::future::join;
 use serde_json::Value;
 
-use super::{Detach, Endpoint, Outcome, World, detach::detach_locked, lock_directory, network_of, shared_of};
+use super::{Detach, Endpoint, Outcome, World, copy, detach::detach_locked, lock_directory, network_of, shared_of};
 use crate::{
     addr::MacAddr,
     addressing::{self, Assignment},
@@ -178,7 +178,7 @@ impl Work<'_> {
         fault::point("before record")?;
         self.world.records.save(record)?;
         fault::point("after record")?;
-        let _directory = lock_directory(self.world, self.cx, shared_of(&record.plan)).await?;
+        let directory = lock_directory(self.world, self.cx, shared_of(&record.plan)).await?;
         let (host, container) = self.make(&record.plan).await?;
         let allocation = match self.ipam {
             Some(ipam) => {
@@ -197,7 +197,9 @@ impl Work<'_> {
         fault::point("after second record")?;
         let allocation = record.allocation.clone().unwrap_or_default();
         self.assign(&record.plan, &allocation, host, container).await?;
-        publish(self.world, self.cx, &record.plan, &allocation).await?;
+        let half = publish(self.world, self.cx, &record.plan, &allocation).await?;
+        drop(directory);
+        copy::put(self.world, self.cx, &record.plan, half.as_ref()).await?;
         Ok(outcome(record, allocation))
     }
 
@@ -251,20 +253,21 @@ impl Work<'_> {
     }
 }
 
-/// Hands the container its half, when that is published: with what its interface is to be given, whatever the host's network.
+/// Hands the container its half, when that is published: with what its interface is to be given, whatever the host's network. That half.
 pub(super) async fn publish(
     world: World<'_>,
     cx: Cx,
     plan: &Plan,
     allocation: &Allocation,
-) -> Result<(), EngineError> {
+) -> Result<Option<ContainerHalf>, EngineError> {
     let Container::Published(published) = &plan.container else {
-        return Ok(());
+        return Ok(None);
     };
     let (_, Assignment { addresses, routes }) = addressing::assign(&network_of(plan), allocation)?;
     let given = Allocation { ips: addresses, routes, dns: allocation.dns.clone() };
     let half = half(plan, published, given);
-    world.stores.open(&published.shared.dir).publish(cx, &half).await
+    world.stores.open(&published.shared).publish(cx, &half).await?;
+    Ok(Some(half))
 }
 
 /// The document for the container.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    World, network_of,
+    World, copy, network_of,
     standing::{Piece, Standing, missing_of_published},
 };
 use crate::{
@@ -100,6 +100,9 @@ pub async fn check(
     }
     if let Some(what) = missing_of_published(world, cx, &record).await? {
         return Err(CheckError::Missing(what));
+    }
+    if copy::is_missing(world, cx, plan, id).await {
+        return Err(CheckError::Missing("the copy of the half in the pod's annotations"));
     }
     if let Some(ipam) = ipam {
         ipam.check(cx, id).await?;

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use super::{Collecting, World, gone_is_none, lock_directory, shared_of};
+use super::{Collecting, World, copy, gone_is_none, lock_directory, shared_of};
 use crate::{
     conf::SocketsConf,
     cx::Cx,
@@ -13,7 +13,7 @@ use crate::{
     lock::{Lock, LockName},
     owner::{InstanceId, OwnerTag},
     plan::{
-        Container, Part, Plan, SharedDir, default_shared_dir,
+        Container, InPod, Parent, Part, Plan, PodRef, SharedDir, default_shared_dir,
         userspace::{memif_file, vhost_file},
     },
     record::Record,
@@ -47,6 +47,8 @@ pub struct Fallback {
     pub sockets: SocketsConf,
     /// Names of sockets beside the usual ones.
     pub socket_files: Vec<String>,
+    /// The pod, whose annotations may have a copy of the half.
+    pub pod: Option<InPod>,
 }
 
 /// What could not be removed. All other steps have been done; the record stays, for the next try.
@@ -102,6 +104,7 @@ pub(super) async fn detach_locked(
     failed.note(prune(world, half(cx), &places).await);
     let known = places.recorded || removed;
     failed.note(release(cx, target, known).await);
+    copy::take_back(world, cx, places.pod.as_ref(), &target.attachment).await;
     if failed.0.is_empty() {
         failed.note(forget(world, target));
     }
@@ -120,6 +123,7 @@ struct Places {
     /// Where the pair of the host's half was made, when another engine than the host's makes it.
     pair: Option<EngineAt>,
     shared: Option<SharedDir>,
+    pod: Option<PodRef>,
     /// Whether there is a record, readable or not.
     recorded: bool,
 }
@@ -143,6 +147,7 @@ impl Places {
             paired: plan.pair.is_some() || host.is_some_and(is_veth),
             pair: plan.pair.as_ref().map(|pair| pair.engine.clone()),
             shared: shared_of(plan).cloned(),
+            pod: copy::pod_of(plan).cloned(),
             recorded: true,
         }
     }
@@ -176,9 +181,11 @@ impl Places {
         // The kernel's interfaces share no directory.
         let vswitch = kind.filter(|kind| *kind != EngineKind::Linux);
         let parent = fallback.shared_dir.or_else(|| Some(PathBuf::from(default_shared_dir(vswitch?))));
-        let shared = |parent: PathBuf| {
+        let volume = fallback.pod.as_ref().and_then(|found| found.volume.clone());
+        let shared = |dir: PathBuf| {
             let id = &target.attachment;
-            let mut found = SharedDir::guess(&parent, &fallback.sockets, &id.container, &tag);
+            let parent = Parent { dir: &dir, volume };
+            let mut found = SharedDir::guess(parent, &fallback.sockets, &id.container, &tag);
             found.sockets.extend([memif_file(id), vhost_file(id)]);
             found.sockets.extend(fallback.socket_files);
             found
@@ -193,6 +200,7 @@ impl Places {
             paired: false,
             pair: vswitch.map(|_| EngineAt::HOST_KERNEL),
             shared: parent.map(shared),
+            pod: fallback.pod.map(|found| found.pod),
             recorded: false,
         }
     }
@@ -220,7 +228,7 @@ fn named(id: &AttachmentId) -> Hint {
 
 async fn withdraw(world: World<'_>, cx: Cx, places: &Places, target: &Detach<'_>) -> Result<(), EngineError> {
     match &places.shared {
-        Some(shared) => world.stores.open(&shared.dir).withdraw(cx, &target.attachment).await,
+        Some(shared) => world.stores.open(shared).withdraw(cx, &target.attachment).await,
         None => Ok(()),
     }
 }

@@ -78,7 +78,7 @@ pub(super) async fn missing_of_published(
     if !world.stores.is_shared(&published.shared) {
         return Ok(Some("the link to the container's directory"));
     }
-    let store = world.stores.open(&published.shared.dir);
+    let store = world.stores.open(&published.shared);
     let is_published = store.is_published(cx, record.attachment()).await?;
     Ok((!is_published).then_some("the container's published half"))
 }

@@ -15,6 +15,7 @@ use crate::{
     },
 };
 
+mod copies;
 mod repairing;
 mod sweeping;
 

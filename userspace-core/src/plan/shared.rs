@@ -29,6 +29,9 @@ pub struct SharedDir {
     /// Who may use the directory, and a socket that the vswitch makes in it.
     #[serde(default)]
     pub access: Access,
+    /// Whether it is a volume of the pod's: the kubelet's or an administrator's, who decide who may use it and when it goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_volume: bool,
 }
 
 /// Who may use a file. What is `None` stays as it is.
@@ -43,6 +46,14 @@ pub struct Access {
     /// Its mode; a socket gets no execute bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
+}
+
+/// Where a container's directory is.
+pub(crate) struct Parent<'a> {
+    /// Below this one,
+    pub(crate) dir: &'a Path,
+    /// or it is a volume of the pod's. The Go plugins' readers look for sockets there and not in a directory below.
+    pub(crate) volume: Option<PathBuf>,
 }
 
 impl SharedDir {
@@ -69,13 +80,14 @@ impl SharedDir {
             let reason = "has letters, digits, '/', '_', '.' and '-' only";
             return Err(Refusal::of("sockets.root", root.display(), reason));
         }
-        let found = Self::find(&parent, &root, &request.attachment.container, tag);
+        let volume = request.pod.as_ref().and_then(|found| found.volume.clone());
+        let found = Self::find(Parent { dir: &parent, volume }, &root, &request.attachment.container, tag);
         Ok(Self { access, ..found })
     }
 
     /// The directory as ADD would have chosen it, for want of a record.
     pub(crate) fn guess(
-        parent: &Path,
+        parent: Parent<'_>,
         sockets: &SocketsConf,
         container: &ContainerId,
         tag: &OwnerTag,
@@ -83,9 +95,10 @@ impl SharedDir {
         Self::find(parent, &root(sockets), container, tag)
     }
 
-    fn find(parent: &Path, root: &Path, container: &ContainerId, tag: &OwnerTag) -> Self {
+    fn find(parent: Parent<'_>, root: &Path, container: &ContainerId, tag: &OwnerTag) -> Self {
         Self {
-            dir: parent.join(dir_name(container)),
+            is_volume: parent.volume.is_some(),
+            dir: parent.volume.unwrap_or_else(|| parent.dir.join(dir_name(container))),
             link: root.join(tag.digits(LINK_DIGITS)),
             sockets: Vec::new(),
             access: Access::default(),

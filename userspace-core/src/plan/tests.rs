@@ -28,6 +28,7 @@ fn request(host: Value, container: Value) -> Request {
         overrides: Overrides::default(),
         shared_dir: Some("/run/shared".into()),
         sockets: SocketsConf::default(),
+        pod: None,
     }
 }
 

@@ -61,8 +61,10 @@ impl Half<'_> {
             network,
         };
         let netns = request.netns.clone();
-        let pod_uid = request.overrides.pod_uid.clone();
-        let published = Published { engine: self.container, mac: self.mac, config, shared, netns, pod_uid };
+        let pod = request.pod.as_ref().map(|found| found.pod.clone());
+        let pod_uid = request.overrides.pod_uid.clone().or_else(|| pod.as_ref().map(|pod| pod.uid.clone()));
+        let engine = self.container;
+        let published = Published { engine, mac: self.mac, config, shared, netns, pod_uid, pod };
         Ok((host, published))
     }
 

@@ -44,13 +44,19 @@ const MAX_ENTRIES: usize = 65_536;
 #[derive(Debug, Clone)]
 pub struct DirStore {
     dir: PathBuf,
+    is_kept: bool,
 }
 
 impl DirStore {
     /// The store in `dir`, whose parents only root can write to. It is made when the first half is published, and removed with
     /// the last.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), is_kept: false }
+    }
+
+    /// The store in a container's directory. One that is a volume stays when its last half has gone.
+    pub fn of(shared: &SharedDir) -> Self {
+        Self { dir: shared.dir.clone(), is_kept: shared.is_volume }
     }
 
     fn failed(&self, doing: &str, error: impl Into<io::Error>) -> EngineError {
@@ -91,7 +97,9 @@ impl RemoteStore for DirStore {
             }
         }
         drop(dir);
-        remove_dir(&self.dir);
+        if !self.is_kept {
+            remove_dir(&self.dir);
+        }
         fault::point("after withdraw")
     }
 

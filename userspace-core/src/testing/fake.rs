@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     ipam::{Allocation, Ipam},
     lifecycle::{Engines, Stores},
     owner::{Owner, OwnerTag, SpecDigest},
-    plan::SharedDir,
+    plan::{PodRef, SharedDir},
     reconcile::State,
     remote::RemoteStore,
     shared::Sockets,
@@ -44,6 +44,8 @@ pub struct World {
     pub shared: BTreeSet<PathBuf>,
     /// Published halves.
     pub published: BTreeMap<AttachmentId, ContainerHalf>,
+    /// Copies of them in pods' annotations.
+    pub copies: BTreeMap<AttachmentId, ContainerHalf>,
     /// Attachments that hold addresses.
     pub leases: BTreeSet<AttachmentId>,
 }
@@ -151,8 +153,12 @@ impl Engines for Fake {
 }
 
 impl Stores for Fake {
-    fn open(&self, _shared_dir: &Path) -> Arc<dyn RemoteStore> {
+    fn open(&self, _dir: &SharedDir) -> Arc<dyn RemoteStore> {
         Arc::new(self.clone())
+    }
+
+    fn of_pod(&self, _pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
+        Ok(Arc::new(Annotations(self.clone())))
     }
 
     fn refuse_used(&self, _dir: &SharedDir, _id: &AttachmentId) -> Result<(), EngineError> {
@@ -399,6 +405,38 @@ impl RemoteStore for Fake {
 
     async fn is_published(&self, _cx: Cx, id: &AttachmentId) -> Result<bool, EngineError> {
         Ok(self.lock().world.published.contains_key(id))
+    }
+}
+
+/// The pods' annotations of the fake. An API that is down or hangs does so with the vswitch.
+struct Annotations(Fake);
+
+#[async_trait]
+impl RemoteStore for Annotations {
+    async fn publish(&self, _cx: Cx, half: &ContainerHalf) -> Result<(), EngineError> {
+        self.0.effect(|world| {
+            world.copies.insert(half.attachment.clone(), half.clone());
+            Ok(())
+        })
+    }
+
+    async fn withdraw(&self, cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
+        if self.0.lock().hung {
+            let never = std::future::pending::<Result<(), EngineError>>();
+            return cx.bound(|| "ask the fake API".to_owned(), never).await;
+        }
+        self.0.effect(|world| {
+            world.copies.remove(id);
+            Ok(())
+        })
+    }
+
+    async fn is_published(&self, _cx: Cx, id: &AttachmentId) -> Result<bool, EngineError> {
+        let model = self.0.lock();
+        if model.down {
+            return Err(EngineError::new(ErrorKind::Unavailable, "connect to the fake API"));
+        }
+        Ok(model.world.copies.contains_key(id))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     json::{Strict, from_value},
     netns::NetnsRef,
     owner::InstanceId,
-    plan::{Overrides, Plan, Request},
+    plan::{Container, Overrides, Plan, PodRef, Request},
 };
 
 /// The instance of all sample plans.
@@ -80,6 +80,22 @@ pub fn of(container: &str, interface: &str, host: Value) -> Plan {
         overrides: Overrides::default(),
         shared_dir: Some("/run/shared".into()),
         sockets: SocketsConf::default(),
+        pod: None,
     };
     Plan::new(&request).expect("a plan")
+}
+
+/// A memif on VPP, of a pod whose annotations have a copy of the half.
+pub fn memif_of_pod(container: &str, interface: &str) -> Plan {
+    let mut plan = memif(container, interface);
+    if let Container::Published(published) = &mut plan.container {
+        published.pod = Some(PodRef {
+            namespace: "default".to_owned(),
+            name: "pod".to_owned(),
+            uid: "0f9e".to_owned(),
+            kubeconfig: "/etc/kubeconfig".into(),
+            mapped_dir: "/var/lib/cni/usrspcni/".to_owned(),
+        });
+    }
+    plan
 }
