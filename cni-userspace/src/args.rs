@@ -35,9 +35,33 @@ pub(crate) struct CniArgs {
     ips: Vec<String>,
     ovn_port: Option<String>,
     pod_uid: Option<String>,
+    pod_namespace: Option<String>,
+    pod_name: Option<String>,
 }
 
 impl CniArgs {
+    /// The Kubernetes pod that they name, when they do.
+    ///
+    /// # Errors
+    /// When a name or the UID has characters that none can have: they become parts of paths.
+    #[cfg(feature = "kube")]
+    pub(crate) fn pod(&self) -> Outcome<Option<crate::kube::PodName>> {
+        let (Some(namespace), Some(name)) = (&self.pod_namespace, &self.pod_name) else {
+            return Ok(None);
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let uid = self.pod_uid.as_ref();
+        let given = [("NAMESPACE", Some(namespace)), ("NAME", Some(name)), ("UID", uid)];
+        for (key, text) in given.into_iter().filter_map(|(key, text)| Some((key, text?))) {
+            if text.starts_with('.') || !text.bytes().all(plain) {
+                let reason = "letters, digits, '.', '-' and '_' only, and no '.' at its begin";
+                let msg = format!("CNI_ARGS: K8S_POD_{key} {text:?}: has {reason}");
+                return Err(CniError::new(code::ENVIRONMENT, msg));
+            }
+        }
+        Ok(Some(crate::kube::PodName { namespace: namespace.clone(), name: name.clone(), uid: uid.cloned() }))
+    }
+
     /// `KEY=VALUE;…`. A key may come more than once; the last wins.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
         let invalid = |reason: String| CniError::new(code::ENVIRONMENT, format!("CNI_ARGS: {reason}"));
@@ -53,6 +77,8 @@ impl CniArgs {
                 "IP" => args.ips = list(value),
                 "OvnPort" => args.ovn_port = some(value),
                 "K8S_POD_UID" => args.pod_uid = some(value),
+                "K8S_POD_NAMESPACE" => args.pod_namespace = some(value),
+                "K8S_POD_NAME" => args.pod_name = some(value),
                 key if KNOWN.contains(&key) => {}
                 key => unknown.push(key),
             }

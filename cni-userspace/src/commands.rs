@@ -49,6 +49,7 @@ const JSON: Flag = Flag {
 struct Setup {
     records: RecordDir,
     engines: BuiltIn,
+    stores: Published,
     limit: Duration,
 }
 
@@ -61,11 +62,12 @@ impl Setup {
             Some(text) => seconds(&TIMEOUT, text)?,
         };
         log::init(&usual);
-        Ok(Self { records: RecordDir::new(state_dir), engines: BuiltIn::default(), limit })
+        let records = RecordDir::new(state_dir);
+        Ok(Self { stores: Published::new(&records), records, engines: BuiltIn::default(), limit })
     }
 
     fn world(&self) -> World<'_> {
-        World { engines: &self.engines, stores: &Published, records: &self.records }
+        World { engines: &self.engines, stores: &self.stores, records: &self.records }
     }
 
     /// A directory that was mistyped looks like one without records.

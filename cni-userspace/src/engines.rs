@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, Mutex},
 };
 
 use userspace_core::{
     engine::{Engine, EngineError, ErrorKind},
     lifecycle::{Engines, Stores},
+    plan::{PodRef, SharedDir},
+    record::RecordDir,
     remote::{RemoteStore, dir::DirStore},
     spec::{EngineAt, EngineKind},
 };
@@ -82,11 +83,43 @@ fn not_built_in(kind: EngineKind) -> Result<Arc<dyn Engine>, EngineError> {
     Err(EngineError::new(ErrorKind::Unsupported, doing))
 }
 
-/// Halves are published to the shared directory.
-pub(crate) struct Published;
+/// Halves are published to the shared directory; in a build with the feature `kube` a pod's annotations have copies.
+pub(crate) struct Published {
+    #[cfg(feature = "kube")]
+    pub(crate) apis: crate::kube::Apis,
+    #[cfg(feature = "kube")]
+    records: RecordDir,
+}
+
+impl Published {
+    /// For halves of which `records` tells.
+    #[cfg_attr(not(feature = "kube"), expect(unused_variables, reason = "the directory tells by itself"))]
+    pub(crate) fn new(records: &RecordDir) -> Self {
+        Self {
+            #[cfg(feature = "kube")]
+            apis: crate::kube::Apis::default(),
+            #[cfg(feature = "kube")]
+            records: records.clone(),
+        }
+    }
+}
 
 impl Stores for Published {
-    fn open(&self, shared_dir: &Path) -> Arc<dyn RemoteStore> {
-        Arc::new(DirStore::new(shared_dir))
+    fn open(&self, dir: &SharedDir) -> Arc<dyn RemoteStore> {
+        Arc::new(DirStore::of(dir))
+    }
+
+    #[cfg(feature = "kube")]
+    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
+        Ok(Arc::new(self.apis.store(pod, &self.records)))
+    }
+
+    #[cfg(not(feature = "kube"))]
+    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
+        let doing = format!(
+            "use the annotations of the pod \"{}/{}\" (this build of userspace has no feature kube)",
+            pod.namespace, pod.name
+        );
+        Err(EngineError::new(ErrorKind::Unsupported, doing))
     }
 }

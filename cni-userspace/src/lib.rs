@@ -11,6 +11,8 @@ mod device_info;
 mod engines;
 mod error;
 mod ipam_exec;
+#[cfg(feature = "kube")]
+mod kube;
 mod log;
 pub mod netconf;
 mod request;

@@ -1,6 +1,9 @@
 //! The network configuration as it is typed.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,8 +35,11 @@ pub struct NetConf {
     pub shared_dir: Option<PathBuf>,
     /// Where the vswitch finds the sockets in those directories, and who may use them.
     pub sockets: Option<Strict<SocketsConf>>,
-    /// Credentials for the Kubernetes API. Accepted; this build has no use for it.
+    /// A file with credentials for the Kubernetes API: the pod's annotations get a copy of each published half, and its volume `shared-dir`
+    /// is the shared directory. Without effect in a build without the feature `kube`. Default: the API is not asked.
     pub kubeconfig: Option<PathBuf>,
+    /// Where the kubelet keeps the volumes of pods (its `--root-dir`). Default: /var/lib/kubelet.
+    pub kubelet_dir: Option<PathBuf>,
     /// A file that gets the log beside standard error. Default: none.
     pub log_file: Option<PathBuf>,
     /// How much is logged: panic, error, warning, info, debug or verbose. Default: warning.
@@ -136,6 +142,17 @@ impl NetConf {
     pub fn state_dir(&self) -> PathBuf {
         let default = || PathBuf::from("/var/lib/cni/userspace");
         self.state_dir.clone().unwrap_or_else(default)
+    }
+
+    /// The credentials for the Kubernetes API. Go takes an empty text for none.
+    pub fn kubeconfig(&self) -> Option<&Path> {
+        self.kubeconfig.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Where the kubelet keeps the volumes of pods.
+    pub fn kubelet_dir(&self) -> PathBuf {
+        let default = || PathBuf::from("/var/lib/kubelet");
+        self.kubelet_dir.clone().unwrap_or_else(default)
     }
 
     /// What a call may take.

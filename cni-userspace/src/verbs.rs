@@ -27,6 +27,7 @@ mod add;
 mod check;
 mod del;
 mod gc;
+mod pod;
 mod status;
 
 /// A configuration is a few kilobytes; a runtime's prevResult and attachments a few hundred.
@@ -68,6 +69,7 @@ struct Call {
     env: BTreeMap<String, String>,
     records: RecordDir,
     engines: BuiltIn,
+    stores: Published,
 }
 
 impl Call {
@@ -121,6 +123,7 @@ impl Call {
             text,
             value,
             env: std::mem::take(&mut io.env),
+            stores: Published::new(&records),
             records,
             engines: BuiltIn::default(),
         })
@@ -165,7 +168,7 @@ impl Call {
     }
 
     fn world(&self) -> World<'_> {
-        World { engines: &self.engines, stores: &Published, records: &self.records }
+        World { engines: &self.engines, stores: &self.stores, records: &self.records }
     }
 
     fn cx(&self) -> Cx {

@@ -11,7 +11,7 @@ use userspace_core::{
     plan::{Container, Plan, Request},
 };
 
-use super::{Call, print};
+use super::{Call, pod, print};
 use crate::{
     Outcome,
     args::{CniArgs, overrides},
@@ -24,7 +24,9 @@ use crate::{
 const UNDO: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
-    let (plan, addresses) = plan(call)?;
+    let undo_budget = UNDO.min(call.conf.timeout() / 2);
+    let cx = Cx::within(call.conf.timeout() - undo_budget);
+    let (plan, addresses) = plan(call, cx).await?;
     let previous = previous(call)?;
     let ipam = call.ipam();
     refuse_old_version_without_addresses(call, ipam.is_some() || !addresses.ips.is_empty())?;
@@ -35,7 +37,6 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
         Container::Published(published) => Some(published.clone()),
         Container::Kernel(_) => None,
     };
-    let undo_budget = UNDO.min(call.conf.timeout() / 2);
     let request = AddRequest {
         plan,
         config: call.value.clone(),
@@ -43,7 +44,6 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
         addresses,
         undo_budget,
     };
-    let cx = Cx::within(call.conf.timeout() - undo_budget);
     let added = lifecycle::add(call.world(), cx, request).await;
     let added = added.map_err(|error| CniError::of_add(&error))?;
     let result = merge(previous, added, published.is_none(), call)?;
@@ -53,7 +53,7 @@ pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     print(&result.to_json(call.version))
 }
 
-fn plan(call: &Call) -> Outcome<(Plan, Allocation)> {
+async fn plan(call: &Call, cx: Cx) -> Outcome<(Plan, Allocation)> {
     let text = call.env.get("CNI_ARGS").map(String::as_str);
     let args = CniArgs::parse(text.unwrap_or_default())?;
     let (overrides, addresses) = overrides(&call.conf, &args)?;
@@ -68,6 +68,7 @@ fn plan(call: &Call) -> Outcome<(Plan, Allocation)> {
         overrides,
         shared_dir: call.conf.shared_dir.clone(),
         sockets: call.conf.sockets(),
+        pod: pod::of_add(call, cx, &args).await?,
     };
     Ok((Plan::new(&request)?, addresses))
 }

@@ -12,14 +12,18 @@ use userspace_core::{
     spec::{Bridge, EngineAt, EngineKind, Network, Vlan},
 };
 
-use super::Call;
+use super::{Call, pod};
 use crate::{Outcome, device_info, error::CniError, ipam_exec::ExecIpam};
 
 pub(super) async fn run(call: &Call) -> Outcome<Vec<u8>> {
     let attachment = call.attachment()?;
     let ipam = ipam(call, &attachment);
-    let target =
-        Detach { attachment, ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam), fallback: fallback(call)? };
+    let pod = match call.records.load(&attachment) {
+        Some(_) => None,
+        None => pod::of_del(call).await,
+    };
+    let fallback = Fallback { pod, ..fallback(call)? };
+    let target = Detach { attachment, ipam: ipam.as_ref().map(|ipam| ipam as &dyn Ipam), fallback };
     device_info::remove(&call.conf);
     let done = lifecycle::detach(call.world(), call.cx(), &target).await;
     done.map_err(|errors| CniError::of_detach(call.command, &errors))?;
@@ -61,6 +65,7 @@ pub(super) fn on_host(call: &Call) -> Fallback {
         shared_dir: call.conf.shared_dir.clone(),
         sockets: call.conf.sockets(),
         socket_files: files.collect(),
+        pod: None,
     }
 }
 

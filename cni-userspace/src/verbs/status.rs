@@ -57,6 +57,7 @@ fn part(call: &Call) -> Option<Part> {
         overrides: Overrides::default(),
         shared_dir: call.conf.shared_dir.clone(),
         sockets: call.conf.sockets(),
+        pod: None,
     };
     Plan::new(&request).ok()?.host
 }

@@ -5,7 +5,9 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use futures_util::future::join;
 use serde_json::Value;
 
-use super::{Detach, Endpoint, Outcome, World, copy, detach::detach_locked, lock_directory, network_of, shared_of};
+use super::{
+    Detach, Endpoint, Outcome, World, copy, detach::detach_locked, lock_directory, network_of, shared_of,
+};
 use crate::{
     addr::MacAddr,
     addressing::{self, Assignment},
