@@ -8,7 +8,7 @@ use std::{
 use userspace_core::{
     engine::{Engine, EngineError, ErrorKind},
     lifecycle::{Engines, Stores},
-    plan::{PodRef, SharedDir},
+    plan::SharedDir,
     record::RecordDir,
     remote::{RemoteStore, dir::DirStore},
     spec::{EngineAt, EngineKind},
@@ -110,16 +110,7 @@ impl Stores for Published {
     }
 
     #[cfg(feature = "kube")]
-    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
+    fn of_pod(&self, pod: &userspace_core::plan::PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
         Ok(Arc::new(self.apis.store(pod, &self.records)))
-    }
-
-    #[cfg(not(feature = "kube"))]
-    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
-        let doing = format!(
-            "use the annotations of the pod \"{}/{}\" (this build of userspace has no feature kube)",
-            pod.namespace, pod.name
-        );
-        Err(EngineError::new(ErrorKind::Unsupported, doing))
     }
 }

@@ -11,7 +11,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use userspace_core::{
@@ -54,7 +54,14 @@ impl PodName {
 
 /// The APIs of a call, by their credentials: one connection each.
 #[derive(Clone, Default)]
-pub(crate) struct Apis(Arc<Mutex<BTreeMap<PathBuf, Api>>>);
+pub(crate) struct Apis(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    open: Mutex<BTreeMap<PathBuf, Api>>,
+    /// Whether a withdrawal has been waited for in vain: a collection of many does not wait for each.
+    is_away: AtomicBool,
+}
 
 impl Apis {
     async fn open(&self, kubeconfig: &Path) -> Result<Api, EngineError> {
@@ -67,7 +74,7 @@ impl Apis {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Api>> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The store in the pod's annotations.

@@ -26,6 +26,13 @@ pub fn plugin_with_failpoints() -> &'static Path {
     )
 }
 
+/// The plugin with the Kubernetes API, and with points at which it can be made to fail or die.
+pub fn plugin_with_kube() -> &'static Path {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let arguments = ["--features", "kube,failpoints"];
+    built(BUILT.get_or_init(|| build(&target().join("kube"), "cni-userspace", &arguments)))
+}
+
 /// The plugin with one engine alone.
 pub fn plugin_with_linux_alone() -> &'static Path {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();

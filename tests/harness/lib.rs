@@ -12,6 +12,7 @@ mod daemon;
 mod host;
 mod hugepages;
 mod ipam;
+mod kube;
 mod need;
 mod netns;
 mod ovs;
@@ -24,12 +25,16 @@ mod world;
 
 pub use self::{
     app::App,
-    binary::{container_app, plugin, plugin_with_failpoints, plugin_with_linux_alone, root, static_binaries},
+    binary::{
+        container_app, plugin, plugin_with_failpoints, plugin_with_kube, plugin_with_linux_alone, root,
+        static_binaries,
+    },
     call::{Call, Output, Service},
     config::{merged, with},
     host::{Container, Host},
     hugepages::Hugepages,
     ipam::StandIn,
+    kube::{Fault, Kube},
     need::all_there,
     netns::Netns,
     ovs::{Memory, Ovs},

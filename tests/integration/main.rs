@@ -55,6 +55,7 @@ mod images;
 mod input;
 mod install;
 mod ipam;
+mod kube;
 mod link;
 mod lost;
 mod macvlan;

@@ -84,7 +84,13 @@ pub trait Stores: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] when this build has none.
-    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError>;
+    fn of_pod(&self, pod: &PodRef) -> Result<Arc<dyn RemoteStore>, EngineError> {
+        let PodRef { namespace, name, .. } = pod;
+        let doing = format!(
+            "use the annotations of the pod \"{namespace}/{name}\" (this build has not got the feature kube)"
+        );
+        Err(EngineError::new(ErrorKind::Unsupported, doing))
+    }
 
     /// Refuses a socket that another attachment of the container has.
     ///

@@ -200,8 +200,8 @@ impl Patience {
     /// The failure, when another try is not worth it or there is no time for one.
     pub(super) async fn bear(&mut self, cx: Cx, error: EngineError) -> Result<(), EngineError> {
         self.failures += 1;
-        let passes = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
-        if !passes || self.failures >= TRIES || cx.remaining().is_zero() {
+        let is_worth_it = passes(&error);
+        if !is_worth_it || self.failures >= TRIES || cx.remaining().is_zero() {
             return Err(error);
         }
         tracing::info!(error = userspace_core::engine::chain(&error), "asking the API again");
@@ -219,4 +219,9 @@ impl Patience {
         let pause = Duration::from_millis(least + random % least);
         tokio::time::sleep(pause.min(cx.remaining())).await;
     }
+}
+
+/// Whether the API may do later what it did not do now.
+pub(super) fn passes(error: &EngineError) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut)
 }

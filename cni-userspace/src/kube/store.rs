@@ -1,5 +1,7 @@
 //! The remote store in a pod's annotations.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use userspace_core::{
@@ -15,7 +17,7 @@ use userspace_core::{
 use super::{
     Apis,
     annotations::{Halves, change},
-    api::{Patched, Patience},
+    api::{Patched, Patience, passes},
     pod::Pod,
 };
 
@@ -110,7 +112,15 @@ impl RemoteStore for PodStore {
     }
 
     async fn withdraw(&self, cx: Cx, id: &AttachmentId) -> Result<(), EngineError> {
-        if !self.edit(cx, |halves| halves.without(id)).await? {
+        let is_away = &self.apis.0.is_away;
+        if is_away.load(Ordering::Relaxed) {
+            return Err(self.failed(ErrorKind::Unavailable, "the API did not answer a moment ago"));
+        }
+        let edited = self.edit(cx, |halves| halves.without(id)).await;
+        if edited.as_ref().is_err_and(passes) {
+            is_away.store(true, Ordering::Relaxed);
+        }
+        if !edited? {
             tracing::info!(pod = self.pod.name, "the pod is gone with its annotations");
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Daemons and applications that die, hang and come back.
 
-use std::{os::unix::net::UnixListener, path::Path, sync::Arc, time::Duration};
+use std::{os::unix::net::UnixListener, sync::Arc, time::Duration};
 
 use engine_ovs::OvsEngine;
 use nix::{
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use userspace_core::{
     engine::{Engine, EngineError},
     lifecycle::{self, Engines, Fate, Repair, Repaired, Stores, World},
+    plan::SharedDir,
     record::RecordDir,
     remote::{RemoteStore, dir::DirStore},
     spec::EngineAt,
@@ -36,8 +37,8 @@ impl Engines for Library {
 }
 
 impl Stores for Library {
-    fn open(&self, shared_dir: &Path) -> Arc<dyn RemoteStore> {
-        Arc::new(DirStore::new(shared_dir))
+    fn open(&self, dir: &SharedDir) -> Arc<dyn RemoteStore> {
+        Arc::new(DirStore::of(dir))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a copy that cannot be reached may take of a teardown or of a CHECK.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn pod_of(plan: &Plan) -> Option<&PodRef> {
     match &plan.container {
