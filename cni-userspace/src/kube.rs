@@ -73,6 +73,14 @@ impl Apis {
         Ok(api)
     }
 
+    /// One that is open already.
+    #[cfg(test)]
+    fn with(kubeconfig: &Path, api: Api) -> Self {
+        let apis = Self::default();
+        apis.known().insert(kubeconfig.to_owned(), api);
+        apis
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Api>> {
         self.0.open.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

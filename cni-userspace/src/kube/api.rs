@@ -83,6 +83,12 @@ impl Api {
         Ok(Self { client, kubeconfig: kubeconfig.to_owned() })
     }
 
+    /// The API behind that client.
+    #[cfg(test)]
+    pub(super) fn of(client: Client) -> Self {
+        Self { client, kubeconfig: PathBuf::new() }
+    }
+
     /// The pod, when there is one.
     ///
     /// # Errors

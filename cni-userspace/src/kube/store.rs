@@ -133,3 +133,55 @@ impl RemoteStore for PodStore {
         Ok(Halves::of(&pod).is_ok_and(|halves| halves.has(id)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        path::Path,
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use kube::client::Body;
+    use serde_json::json;
+    use userspace_core::testing::stores;
+
+    use super::{super::api::Api, *};
+
+    /// A client of an API with one pod.
+    fn client(pod: Arc<Mutex<Value>>) -> kube::Client {
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let pod = Arc::clone(&pod);
+            async move {
+                let is_patch = request.method() == http::Method::PATCH;
+                let body = request.into_body().collect_bytes().await.unwrap();
+                let mut pod = pod.lock().unwrap();
+                if is_patch {
+                    let patch: json_patch::Patch = serde_json::from_slice(&body).unwrap();
+                    json_patch::patch(&mut pod, &patch).unwrap();
+                }
+                Ok::<_, Infallible>(http::Response::new(Body::from(pod.to_string().into_bytes())))
+            }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    #[tokio::test]
+    async fn a_pods_annotations_conform() {
+        let before = json!({"metadata": {"uid": "u", "resourceVersion": "1", "annotations": {"a": "b"}}});
+        let api = Arc::new(Mutex::new(before.clone()));
+        let pod = PodRef {
+            namespace: "shop".to_owned(),
+            name: "web-0".to_owned(),
+            uid: "u".to_owned(),
+            kubeconfig: "/test".into(),
+            mapped_dir: "/mapped/".to_owned(),
+        };
+        let apis = Apis::with(Path::new("/test"), Api::of(client(Arc::clone(&api))));
+        let state = tempfile::tempdir().unwrap();
+        let store = apis.store(&pod, &RecordDir::new(state.path()));
+        stores::run(Cx::within(Duration::from_secs(5)), &store).await;
+        assert_eq!(*api.lock().unwrap(), before, "nothing of ours is left");
+    }
+}

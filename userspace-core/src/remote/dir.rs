@@ -232,7 +232,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{remote::RemoteView, testing::halves};
+    use crate::{
+        remote::RemoteView,
+        testing::{halves, stores},
+    };
 
     fn cx() -> Cx {
         Cx::within(Duration::from_millis(200))
@@ -256,6 +259,23 @@ mod tests {
         store.withdraw(cx(), &half.attachment).await.unwrap();
         assert!(!store.is_published(cx(), &half.attachment).await.unwrap());
         assert!(!dir.exists());
+    }
+
+    #[tokio::test]
+    async fn a_directory_and_a_volume_conform() {
+        let root = tempfile::tempdir().unwrap();
+        let mut shared = SharedDir {
+            dir: root.path().join("c"),
+            link: root.path().join("links/0123"),
+            sockets: Vec::new(),
+            access: Default::default(),
+            is_volume: false,
+        };
+        stores::run(cx(), &DirStore::of(&shared)).await;
+        assert!(!shared.dir.exists());
+        shared.is_volume = true;
+        stores::run(cx(), &DirStore::of(&shared)).await;
+        assert!(shared.dir.exists(), "a volume stays");
     }
 
     #[tokio::test]

@@ -1,6 +1,18 @@
 //! The copy of a half in a pod's annotations: there when ADD succeeds, and never in the way of what goes.
 
 use super::*;
+use crate::testing::stores;
+
+#[tokio::test]
+async fn the_fake_stores_conform() {
+    let fake = Fake::default();
+    let plan = plans::memif_of_pod("c", "net1");
+    let (Some(shared), Some(pod)) = (shared_of(&plan), copy::pod_of(&plan)) else {
+        panic!("{plan:?} publishes nothing");
+    };
+    stores::run(cx(), Stores::open(&fake, shared).as_ref()).await;
+    stores::run(cx(), fake.of_pod(pod).unwrap().as_ref()).await;
+}
 
 #[tokio::test]
 async fn a_copy_is_put_checked_and_taken_back() {
