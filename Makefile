@@ -34,6 +34,14 @@ slim: ## The same with one engine each: target/slim/<engine>/userspace
 	done
 	stat --format '%8s %n' target/slim/*/userspace
 
+.PHONY: kube
+kube: ## The plugin with the Kubernetes API too: target/kube/userspace
+	# The cryptography of TLS has parts in C, which call nothing that differs between C libraries, unless the compiler checks their calls.
+	export CC_$(subst -,_,$(TARGET))="$${CC:-cc}" CFLAGS_$(subst -,_,$(TARGET))=-U_FORTIFY_SOURCE; \
+	$(BUILD) -p cni-userspace --target-dir target/kube --features kube
+	install target/kube/$(TARGET)/release/userspace target/kube/userspace
+	stat --format '%8s %n' target/kube/userspace
+
 .PHONY: demo
 demo: ## Two containers, attached, pinged, checked and removed (root); ENGINE=ovs: on Open vSwitch with DPDK; ENGINE=vpp: on VPP
 	@test -x scripts/demo-$${ENGINE:-linux} || { echo "make demo: ENGINE is linux, ovs or vpp, not $$ENGINE" >&2; exit 1; }
