@@ -78,9 +78,13 @@ fn memif_path(published: &Published, memif: &MemifConf) -> Option<String> {
     }
 }
 
-/// Where the container's directory is mounted in the container is not known: its path on the host.
+/// Where the container's directory is mounted in the container is known of a pod's volume; of others it is not: their path on the host.
 fn path(published: &Published, name: &str) -> String {
-    published.shared.dir.join(name).display().to_string()
+    let shared = &published.shared;
+    match published.pod.as_ref().filter(|_| shared.is_volume) {
+        Some(pod) => format!("{}{name}", pod.mapped_dir),
+        None => shared.dir.join(name).display().to_string(),
+    }
 }
 
 /// A reader sees the whole document or none.

@@ -116,6 +116,17 @@ fn what_is_no_volume_is_refused() {
 }
 
 #[test]
+fn the_device_information_has_the_containers_path() {
+    let Some(pod) = Pod::new() else { return };
+    let file = pod.it.host.path("device-info.json");
+    let config = pod.net(json!({"runtimeConfig": {"CNIDeviceInfoFile": file}}));
+    pod.call("ADD", &config).run().result();
+    let told: Value = serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
+    assert_eq!(told["memif"]["path"], "/var/lib/shared/memif-red-eth0.sock", "{told}");
+    pod.call("DEL", &config).run().silent();
+}
+
+#[test]
 fn a_secret_is_in_the_file_alone() {
     let Some(pod) = Pod::new() else { return };
     let config = pod.net(json!({"host": {"memif": {"secret": "hush"}}}));
