@@ -7,6 +7,7 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    os::fd::AsRawFd,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard,
@@ -16,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::socket::{Shutdown, shutdown};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,6 +41,7 @@ pub enum Fault {
 /// See the module.
 pub struct Kube {
     shared: Arc<Shared>,
+    listener: Arc<TcpListener>,
     port: u16,
     dir: TempDir,
 }
@@ -64,10 +67,10 @@ impl Kube {
         let listener = netns.inside(|| TcpListener::bind("127.0.0.1:0")).expect("listen");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        listener.set_nonblocking(true).expect("set a socket's flag");
-        thread::spawn(move || accept(&listener, &theirs));
-        let made = Self { shared, port, dir: tempfile::tempdir().expect("make a directory") };
+        let listener = Arc::new(listener);
+        let theirs = (Arc::clone(&listener), Arc::clone(&shared));
+        thread::spawn(move || accept(&theirs.0, &theirs.1));
+        let made = Self { shared, listener, port, dir: tempfile::tempdir().expect("make a directory") };
         made.write_kubeconfig();
         made
     }
@@ -75,7 +78,8 @@ impl Kube {
     /// Stops listening: who connects from now on is refused.
     pub fn stop(&self) {
         self.shared.has_ended.store(true, Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(50));
+        // Linux wakes who waits for a connection, and refuses the next ones. It may have been done before.
+        let _ = shutdown(self.listener.as_raw_fd(), Shutdown::Both);
     }
 
     /// `kubeconfig`: a file with credentials for it.
@@ -133,7 +137,7 @@ impl Kube {
 
 impl Drop for Kube {
     fn drop(&mut self) {
-        self.shared.has_ended.store(true, Ordering::SeqCst);
+        self.stop();
     }
 }
 
@@ -200,20 +204,14 @@ fn merged_message(mut refusal: Value, message: &str) -> Value {
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    while !shared.has_ended() {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                let shared = Arc::clone(shared);
-                thread::spawn(move || serve(stream, &shared));
-            }
-            Err(_) => thread::sleep(Duration::from_millis(2)),
-        }
+    while let Ok((stream, _)) = listener.accept() {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || serve(stream, &shared));
     }
 }
 
 /// One connection, until its other end closes it.
 fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
     while let Some((method, key, body)) = request(&mut reader)? {

@@ -13,6 +13,7 @@
 //! | 34-36, 54 | IPAM | `ipam` |
 //! | 37, 38, 62 | a failure or a kill at every step | `faults` |
 //! | 40-46, 48, 49 | DEL | `del` |
+//! | 47 | DEL without the API or the pod | `kube` |
 //! | 51, 52 | CHECK | `check` |
 //! | 55-58 | GC | `gc` |
 //! | 59 | STATUS | `status` |
@@ -24,7 +25,7 @@
 //! information (`device_info`), the schema (`schema`), and the rules of how this project is built (`rules`).
 //!
 //! Not shown here, since the kernel's engine cannot: 28's `socketPath` (no interface of the kernel has one), 39 and codes 50 and 51 of
-//! the engine's own in 59 (a kernel is never down; an IPAM's are shown), 47 (Kubernetes).
+//! the engine's own in 59 (a kernel is never down; an IPAM's are shown).
 
 /// Tests on the fake VPP, and the same on the real one: functions of a `Flavour`.
 macro_rules! on_both {

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt};
 /// What a caller may want to do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The vswitch's API cannot be reached: try again later.
+    /// The vswitch's API, or that of Kubernetes, cannot be reached: try again later.
     Unavailable,
     /// The API answers, but packets do not flow.
     Degraded,

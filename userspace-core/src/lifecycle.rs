@@ -212,13 +212,14 @@ fn shared_of(plan: &Plan) -> Option<&SharedDir> {
     }
 }
 
-/// A sibling's last interface that goes must not take the directory away from one that comes.
+/// A sibling's last interface that goes must not take the directory away from one that comes. A volume stays in any case, and may be that of
+/// many pods.
 async fn lock_directory(
     world: World<'_>,
     cx: Cx,
     shared: Option<&SharedDir>,
 ) -> Result<Option<Lock>, EngineError> {
-    match shared {
+    match shared.filter(|shared| !shared.is_volume) {
         Some(shared) => world.lock(cx, &LockName::directory(shared)).await.map(Some),
         None => Ok(None),
     }

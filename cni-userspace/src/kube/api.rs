@@ -43,7 +43,9 @@ pub(super) struct Api {
 pub(super) enum Patched {
     /// It is made.
     Done,
-    /// What it stood on was not there any more, or it cannot be: what the API said.
+    /// Another change came between: what the API said.
+    Conflict(String),
+    /// What it stands on is not there, or it cannot be: what the API said.
     Refused(String),
     /// The pod is not there.
     Gone,
@@ -127,7 +129,8 @@ impl Api {
         match send(cx, sent).await {
             Ok(_) => Ok(Patched::Done),
             Err(Failure::Status(404, _)) => Ok(Patched::Gone),
-            Err(Failure::Status(409 | 422, said)) => Ok(Patched::Refused(said)),
+            Err(Failure::Status(409, said)) => Ok(Patched::Conflict(said)),
+            Err(Failure::Status(422, said)) => Ok(Patched::Refused(said)),
             Err(failure) => Err(self.error(failure, "patch", (namespace, name))),
         }
     }

@@ -65,10 +65,10 @@ impl PodStore {
             match api.patch(cx, namespace, name, &change).await {
                 Ok(Patched::Done) => return Ok(true),
                 Ok(Patched::Gone) => return Ok(false),
-                Ok(Patched::Refused(said)) => {
-                    if refused.count(change) > SAME {
-                        return Err(self.failed(ErrorKind::Invalid, &said));
-                    }
+                Ok(Patched::Refused(said)) if refused.count(change) > SAME => {
+                    return Err(self.failed(ErrorKind::Invalid, &said));
+                }
+                Ok(Patched::Conflict(said) | Patched::Refused(said)) => {
                     if cx.remaining().is_zero() {
                         return Err(self.failed(ErrorKind::TimedOut, &said));
                     }

@@ -20,6 +20,8 @@ fn an_api_that_does_not_answer_fails_an_add_in_time_and_leaves_nothing() {
         ("PATCH", Fault::Slow(Duration::from_secs(20))),
         ("GET", Fault::Status(500)),
         ("PATCH", Fault::Status(503)),
+        // Somebody changes the pod all the time.
+        ("PATCH", Fault::Status(409)),
     ] {
         pod.api.fault(method, fault, ALWAYS);
         let begin = Instant::now();

@@ -38,6 +38,38 @@ fn a_del_works_from_the_record_alone() {
 }
 
 #[test]
+fn a_del_without_credentials_leaves_the_entry_alone() {
+    let Some(pod) = Pod::new() else { return };
+    let before = pod.it.everything();
+    pod.add("eth0");
+    std::fs::remove_file(pod.api.kubeconfig()).expect("remove a file");
+    pod.del("eth0");
+    pod.it.is_as(&before, "after DEL");
+    assert_eq!(pod.interfaces(), ["eth0"]);
+}
+
+#[test]
+fn gc_by_hand_takes_the_entry_back() {
+    let Some(pod) = Pod::new() else { return };
+    let before = pod.it.everything();
+    pod.add("eth0");
+    pod.add("net1");
+    let record =
+        std::fs::read_dir(pod.it.host.records()).expect("a directory").flatten().next().expect("a record");
+    let text = std::fs::read_to_string(record.path()).expect("a file");
+    let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let boot =
+        record["plan"]["container"]["published"]["netns"]["boot_id"].as_str().expect("a boot").to_owned();
+    for entry in std::fs::read_dir(pod.it.host.records()).expect("a directory").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("a file").replace(&boot, "an earlier boot");
+        std::fs::write(entry.path(), text).expect("write a file");
+    }
+    let output = pod.gc();
+    assert!(output.contains("2 removed"), "{output}");
+    pod.is_empty(&before, "after userspace gc");
+}
+
+#[test]
 fn a_del_removes_its_own_entry_alone() {
     let Some(pod) = Pod::new() else { return };
     pod.add("net1");

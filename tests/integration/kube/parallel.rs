@@ -52,6 +52,18 @@ fn many_interfaces_at_once() {
 }
 
 #[test]
+fn calls_that_share_no_lock_lose_none() {
+    let Some(pod) = Pod::new() else { return };
+    // As if each were on a node of its own: the API alone keeps them apart.
+    let config =
+        |interface: &str| pod.net(json!({"stateDir": pod.it.host.path(&format!("state-{interface}"))}));
+    for_all(|interface| drop(pod.call("ADD", &config(interface)).ifname(interface).run().result()));
+    assert_eq!(pod.interfaces(), names());
+    for_all(|interface| pod.call("DEL", &config(interface)).ifname(interface).run().silent());
+    assert_eq!((pod.interfaces().len(), pod.mapped_dir()), (0, None));
+}
+
+#[test]
 fn what_goes_wrong_on_the_way_loses_none() {
     let Some(pod) = Pod::new() else { return };
     let changed = [("PATCH", Fault::Meddle), ("PATCH", Fault::Status(409)), ("PATCH", Fault::Status(422))];

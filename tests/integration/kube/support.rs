@@ -1,9 +1,9 @@
 //! A container of a pod, on a host with a fake VPP and an API.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
-use userspace_tests::{Call, Container, Kube, merged, plugin_with_kube};
+use userspace_tests::{Call, Container, Kube, merged, plugin_with_kube, run};
 
 use crate::vpp::support::OnVpp;
 
@@ -69,6 +69,17 @@ impl Pod {
 
     pub(super) fn del(&self, interface: &str) {
         self.call("DEL", &self.net(json!({}))).ifname(interface).run().silent();
+    }
+
+    /// `userspace gc`, which must succeed: what it prints.
+    pub(super) fn gc(&self) -> String {
+        let mut command = std::process::Command::new(plugin_with_kube());
+        command.arg("gc").arg("--state-dir").arg(self.it.host.state_dir());
+        self.it
+            .host
+            .netns()
+            .inside(|| run(&mut command, b"", Duration::from_secs(60)))
+            .success("userspace gc")
     }
 
     /// The halves in the annotation.
