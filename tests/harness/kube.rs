@@ -95,9 +95,11 @@ impl Kube {
             "current-context": "test",
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "clusters": [{"name": "test", "cluster": {"server": format!("http://127.0.0.1:{}", self.port)}}],
-            "users": [{"name": "test", "user": {"token": "sesame"}}],
+            "users": [{"name": "test", "user": {"tokenFile": "token"}}],
         });
         fs::write(self.kubeconfig(), config.to_string()).expect("write a file");
+        // As an editor, and echo, end a file.
+        fs::write(self.dir.path().join("token"), "sesame\n").expect("write a file");
     }
 
     /// Puts a pod in the place of one of the same name: without a resourceVersion, which it gets.

@@ -328,6 +328,23 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_stays_as_it_is() {
+        let Place { mut shared, _root } = place();
+        shared.is_volume = true;
+        shared.access = Access { owner_uid: Some(1234), group: None, mode: Some(0o700) };
+        fs::create_dir_all(&shared.dir).unwrap();
+        let before = fs::metadata(&shared.dir).unwrap();
+        prepare(&shared).unwrap();
+        let _listener = UnixListener::bind(shared.dir.join("s")).unwrap();
+        open_up(&shared).unwrap();
+        assert_eq!(fs::metadata(shared.dir.join("s")).unwrap().uid(), 1234, "its socket is ours");
+        remove(&shared, Sockets::All).unwrap();
+        let after = fs::metadata(&shared.dir).unwrap();
+        assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
+        assert_eq!(fs::read_dir(&shared.dir).unwrap().count(), 0);
+    }
+
+    #[test]
     fn a_link_in_a_sockets_place_is_not_followed() {
         let Place { mut shared, _root } = place();
         prepare(&shared).unwrap();

@@ -1,7 +1,9 @@
 //! Requests to the API: each with a time limit, and with a kind of failure that says whether another try is worth it.
 
 use std::{
+    fs,
     hash::{BuildHasher, RandomState},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -60,7 +62,8 @@ impl Api {
         let invalid = |reason: &str| {
             EngineError::new(ErrorKind::Invalid, format!("use \"kubeconfig\" {kubeconfig:?}{reason}"))
         };
-        let file = Kubeconfig::read_from(kubeconfig).map_err(|error| invalid("").because(error))?;
+        let mut file =
+            Kubeconfig::read_from(kubeconfig).map_err(|error| invalid("").because(told(&error)))?;
         // No program but IPAM plugins is run, and none with what a file elsewhere says.
         let users = file.auth_infos.iter().filter_map(|user| user.auth_info.as_ref());
         if users.clone().any(|user| user.exec.is_some() || user.auth_provider.is_some()) {
@@ -72,8 +75,9 @@ impl Api {
         if proxied.clone().any(|cluster| cluster.proxy_url.is_some()) {
             return Err(invalid(" (its cluster has \"proxy-url\", which this build cannot use)"));
         }
+        read_tokens(&mut file).map_err(|error| invalid(" (its user's \"tokenFile\")").because(error))?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
-        let mut config = config.map_err(|error| invalid("").because(error))?;
+        let mut config = config.map_err(|error| invalid("").because(told(&error)))?;
         // A proxy of the runtime's environment is for images from elsewhere.
         config.proxy_url = None;
         config.connect_timeout = Some(CONNECT);
@@ -81,7 +85,7 @@ impl Api {
         config.write_timeout = Some(REQUEST);
         // Tried again here, within the call's time.
         config.default_retry = false;
-        let client = Client::try_from(config).map_err(|error| invalid("").because(error))?;
+        let client = Client::try_from(config).map_err(|error| invalid("").because(told(&error)))?;
         Ok(Self { client, kubeconfig: kubeconfig.to_owned() })
     }
 
@@ -156,7 +160,7 @@ impl Api {
             Failure::Status(code, said) => {
                 EngineError::new(ErrorKind::Protocol, format!("{doing} (status {code})")).because(said)
             }
-            Failure::Other(error) => EngineError::new(kind_of(&error), doing).because(error),
+            Failure::Other(error) => EngineError::new(kind_of(&error), doing).because(told(&error)),
         }
     }
 }
@@ -169,6 +173,32 @@ enum Failure {
     Late,
     /// It did not come to an answer.
     Other(kube::Error),
+}
+
+/// Puts tokens in the place of the files that they are in. A file ends with a newline, which no header may have.
+fn read_tokens(file: &mut Kubeconfig) -> io::Result<()> {
+    for user in file.auth_infos.iter_mut().filter_map(|user| user.auth_info.as_mut()) {
+        if let Some(path) = user.token_file.take() {
+            let token = fs::read_to_string(path)?;
+            user.token = Some(token.trim().to_owned().into());
+        }
+    }
+    Ok(())
+}
+
+/// An error with its causes, of which some say what their own cause says.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 async fn send<T>(cx: Cx, sent: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {

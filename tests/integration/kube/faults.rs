@@ -85,10 +85,13 @@ fn credentials_that_cannot_be_used_are_refused() {
     let Some(pod) = Pod::new() else { return };
     let before = pod.it.everything();
     let path = pod.it.host.path("kubeconfig");
+    let without_token =
+        json!({"clusters": [], "contexts": [], "users": [{"name": "u", "user": {"tokenFile": "/nowhere"}}]});
     let with_exec = json!({"clusters": [], "contexts": [], "users": [{"name": "u", "user": {"exec": {"command": "/bin/true"}}}]});
     for (text, words) in [
         (None, ["kubeconfig", "No such file"]),
         (Some("{".to_owned()), ["kubeconfig", "use"]),
+        (Some(without_token.to_string()), ["tokenFile", "No such file"]),
         (Some(with_exec.to_string()), ["\"exec\"", "tokenFile"]),
     ] {
         if let Some(text) = text {
