@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! add     lock, refuse | record, share, ensure, join, IPAM, record, assign, publish, copy     a failure behind the bar is undone
-//! detach  lock | withdraw, remove, unshare, prune the network, IPAM release, take back the copy, forget       every step runs,
-//!                                                                                                whatever failed before
-//! check   observe the halves, compare with the record; IPAM check
+//! detach  lock | withdraw, remove, unshare, prune the network, IPAM release,
+//!         take back the copy, forget                                                          every step runs, whatever failed before
+//! check   observe the halves, compare with the record; look for the copy; IPAM check
 //! gc      detach what is recorded or marked, of this network and instance, and not listed as valid
 //! repair  for each record: observe the host's half; where that does not stand: share, ensure, join, assign again, observe again
 //! sweep   detach what is recorded and whose container's network namespace is gone

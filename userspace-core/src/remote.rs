@@ -16,7 +16,16 @@ pub mod annotations;
 pub mod dir;
 mod watch;
 
-/// The host's end.
+/// The host's end: a place for the halves of one container or pod, to which others write too.
+///
+/// # For implementers
+/// * Every call is bounded by `cx.deadline`, and can be repeated.
+/// * A half is there once at most, and the others that are there stay, whoever changes them at the same time.
+/// * What more than root can read has no secret in it.
+/// * A store that is out of reach says so ([`ErrorKind::Unavailable`](crate::engine::ErrorKind), `TimedOut`): what that means for a call is
+///   decided in [`crate::lifecycle`], which insists on a directory and does without a pod's annotations where it must.
+///
+/// `userspace_core::testing::stores` checks this against any store.
 #[async_trait]
 pub trait RemoteStore: Send + Sync {
     /// Hands the half over, in the place of an earlier one of the same attachment. A reader sees the old one or the new one.
@@ -25,7 +34,7 @@ pub trait RemoteStore: Send + Sync {
     /// Takes it back. Absence is success.
     async fn withdraw(&self, cx: Cx, id: &AttachmentId) -> Result<(), EngineError>;
 
-    /// Whether it is there.
+    /// Whether it is there. An error means that this could not be found out.
     async fn is_published(&self, cx: Cx, id: &AttachmentId) -> Result<bool, EngineError>;
 }
 
