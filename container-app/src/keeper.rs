@@ -128,10 +128,11 @@ impl Keeper {
         self.board.engine(self.kind, true);
         let mut pass = Pass::Done;
         for tag in self.withdrawn(picture, &wanted) {
-            match self.remove(&info, &tag).await {
-                Ok(()) => {}
-                Err(error) if is_away(&error) => return self.away(&wanted, &error),
-                Err(_) => pass = Pass::Failed,
+            if let Err(error) = self.remove(&info, &tag).await {
+                if self.is_away(&error).await {
+                    return self.away(&wanted, &error);
+                }
+                pass = Pass::Failed;
             }
         }
         for one in &wanted {
@@ -139,12 +140,22 @@ impl Keeper {
             let begin = Instant::now();
             match self.bring(&info, one, desired).await {
                 Ok(brought) => self.note(&info, one, desired, brought, begin.elapsed()).await,
-                // Or each of the others would wait for its own deadline.
-                Err(Failure::Failed(error)) if is_away(&error) => return self.away(&wanted, &error),
-                Err(failure) => pass = self.note_failure(one, failure).unwrap_or(pass),
+                Err(failure) => {
+                    if self.is_away(failure.error()).await {
+                        return self.away(&wanted, failure.error());
+                    }
+                    pass = self.note_failure(one, failure).unwrap_or(pass);
+                }
             }
         }
         pass
+    }
+
+    /// Whether the vswitch is the reason of a failure: then each of the others would wait for its own deadline. One interface that takes too
+    /// long must not keep those behind it from being made.
+    async fn is_away(&self, error: &EngineError) -> bool {
+        let may_be = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
+        may_be && self.engine.ready(Cx::within(self.limit)).await.is_err()
     }
 
     /// The vswitch does not answer, or no longer.
@@ -280,11 +291,6 @@ impl Keeper {
             tracing::warn!(interface = %one.id(), reason, "not up");
         }
     }
-}
-
-/// Whether nothing more can be had of the vswitch now.
-fn is_away(error: &EngineError) -> bool {
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut)
 }
 
 impl Ours {
